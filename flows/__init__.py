@@ -1,0 +1,1 @@
+"""The DAG: order, parameters, retries, schedules, and the command line. Computes nothing."""

@@ -1,0 +1,69 @@
+"""Entry point of `nightjar`: gathers the commands, turns our errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli import inspect_commands, run_commands
+from flows.cli.state import State
+from flows.console import out
+from flows.settings import load_settings
+from tasks.contracts.errors import NightjarError
+from warehouse.errors import WarehouseError
+
+app = typer.Typer(
+    name="nightjar",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Turns a catalog into tomorrow's recommendations overnight.\n\nExample: nightjar run --catalog examples/sample/news.toml",
+)
+app.registered_commands += run_commands.app.registered_commands + inspect_commands.app.registered_commands
+app.add_typer(run_commands.label_app, name="label")
+
+
+@app.callback()
+def configure(
+    context: typer.Context,
+    warehouse: Annotated[
+        Path | None, typer.Option(help="Folder of the warehouse; default: the setting `warehouse`.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option(help="Show what Prefect and the libraries log.")] = False,
+) -> None:
+    """Read the settings and prepare Prefect before it is imported."""
+    settings = load_settings(warehouse=warehouse)
+    context.obj = State(settings=settings, warehouse=warehouse)
+    _prepare_prefect(settings.warehouse, verbose=verbose)
+
+
+def _prepare_prefect(folder: Path, *, verbose: bool) -> None:
+    """Defaults for Prefect, which reads them on import; what the operator has set stays."""
+    defaults = {
+        "PREFECT_HOME": str((folder / "prefect").resolve()),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "DO_NOT_TRACK": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if not verbose:
+        defaults["PREFECT_LOGGING_LEVEL"] = "WARNING"
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app()
+    except (NightjarError, WarehouseError) as error:
+        print(f"nightjar: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(getattr(error, "exit_code", 1))
+    except KeyboardInterrupt:
+        out.print("nightjar: stopped; what was committed is kept, and the same command goes on from there")
+        sys.exit(130)

@@ -1,0 +1,66 @@
+"""What the commands share: the settings, the options that all of them have, and the request that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.request import RunRequest
+from flows.settings import Settings
+from tasks.contracts.errors import ConfigError
+
+Catalogs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--catalog",
+        help="A catalog file; give it again for several. Default: those of the settings or of the last run.",
+    ),
+]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--param", help="A value for the catalog files' [parameters]: --param data=/path.")
+]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="The last day the run may know of, YYYY-MM-DD. Default: today (UTC).")
+]
+
+
+@dataclass(frozen=True)
+class State:
+    """Settings as read at the start; warehouse is the folder given on the command line, if any."""
+
+    settings: Settings
+    warehouse: Path | None
+
+
+def make_request(
+    context: typer.Context, *, catalogs: list[Path] | None, params: list[str] | None, as_of: str | None, **more: object
+) -> RunRequest:
+    """The request of a command. Raises ConfigError for a parameter without "=" or a day that is none."""
+    state: State = context.obj
+    return RunRequest.model_validate(
+        {
+            "catalogs": tuple(catalogs or ()),
+            "parameters": dict(_split_parameter(text) for text in params or []),
+            "warehouse": state.warehouse,
+            "as_of": _parse_day(as_of),
+            **more,
+        }
+    )
+
+
+def _split_parameter(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise ConfigError(f"--param {text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _parse_day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ConfigError(f"--as-of {text!r} is no day; write for example 2026-11-01") from error

@@ -1,0 +1,50 @@
+"""What the operator sees while a run works: a progress bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tasks.contracts.context import Progress as ProgressSink
+from tasks.contracts.report import StepReport
+
+PLAIN_SECONDS = 10.0
+out = Console(highlight=False, soft_wrap=True)
+
+
+def announce(report: StepReport) -> None:
+    """One line on what a stage did, and its notes."""
+    dropped = "".join(f", {count} {reason}" for reason, count in report.dropped.items() if count)
+    asked = f", {report.requests} requests, {report.tokens_in + report.tokens_out} tokens, ${report.cost_usd:.4f}"
+    out.print(
+        f"{report.stage:<10} {report.catalog:<14} {report.rows_in:>8} in, {report.rows_out:>8} out{dropped}"
+        f"{asked if report.requests else ''}  {report.seconds:.1f} s, {report.peak_rss_mb:.0f} MiB",
+        markup=False,
+    )
+    for note in report.notes:
+        out.print(f"{'':<25} {note}", markup=False, style="dim")
+
+
+@contextmanager
+def progress_for(title: str) -> Iterator[ProgressSink]:
+    """A sink for (done, total): a bar on a terminal, a line every ten seconds elsewhere."""
+    if sys.stderr.isatty():
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeElapsedColumn()
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            shown = bar.add_task(title, total=None)
+            yield lambda done, total: bar.update(shown, completed=done, total=total)
+        return
+    last = time.monotonic()
+
+    def print_line(done: int, total: int | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_SECONDS:
+            last = time.monotonic()
+            out.print(f"{title}: {done}{f' of {total}' if total else ''} done", markup=False)
+
+    yield print_line

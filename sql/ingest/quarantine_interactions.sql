@@ -1,0 +1,14 @@
+-- purpose: keep the refused interactions with their place and reason
+-- grain: one row per refused interaction
+insert into quarantine
+select
+    $catalog, 'interactions', file, line, reason,
+    to_json(columns_of_row)::text,
+    sha256(concat_ws(chr(31), line, reason, to_json(columns_of_row)::text)),
+    $run_id, $run_id
+from (
+    select file, line, reason, struct_pack(user_id, item_id, event, value, occurred_at) as columns_of_row
+    from sorted_interactions
+    where verdict = 'refused'
+)
+on conflict do update set last_seen_run = excluded.last_seen_run;

@@ -1,0 +1,23 @@
+-- purpose: pairs of near items that have no similarity label under today's fingerprint
+-- grain: one row per pair of content hashes, both of active items
+with active_items as (
+    select content_hash, any_value(title) as title, any_value(text) as text, any_value(author) as author
+    from items
+    where catalog = $catalog and is_active
+    group by content_hash
+)
+select
+    pairs.hash_a, pairs.hash_b, pairs.cosine,
+    a.title as title_a, a.text as text_a, a.author as author_a,
+    b.title as title_b, b.text as text_b, b.author as author_b
+from similar_pairs as pairs
+join active_items as a on a.content_hash = pairs.hash_a
+join active_items as b on b.content_hash = pairs.hash_b
+where
+    pairs.catalog = $catalog
+    and pairs.fingerprint = $pairs_fingerprint
+    and not exists (
+        select 1 from similarity_labels as labels
+        where labels.hash_a = pairs.hash_a and labels.hash_b = pairs.hash_b and labels.fingerprint = $fingerprint
+    )
+order by pairs.hash_a, pairs.hash_b;

@@ -1,0 +1,6 @@
+-- purpose: how much each item was chosen lately: weights halve with every half-life
+-- grain: one row per item that was ever chosen
+select item_id, sum(weight * 0.5 ** (coalesce(age_days, 0) / $half_life_days) order by user_id) as popularity
+from pair_history
+where weight > 0 and not ($is_holdout and is_held_out)
+group by item_id;

@@ -1,0 +1,1 @@
+"""The steps: one module a step, and the capability folders that they call."""

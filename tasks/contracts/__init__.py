@@ -1,0 +1,1 @@
+"""What every room may know: the error tree, the step report and the catalog file. Imports nothing of the project."""

@@ -1,0 +1,363 @@
+"""The catalog file: one TOML file that says what a catalog is, where it comes from and how it is treated.
+
+Reads a TOML file; writes nothing. Every key is checked: an unknown key is an error that names the nearest known one.
+Relative paths are resolved against the folder of the TOML file; `{name}` in a path is filled from `[parameters]`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tasks.contracts.errors import ConfigError
+
+Kind = Literal["items", "users", "interactions"]
+Format = Literal[
+    "csv",
+    "jsonl",
+    "parquet",
+    "text-folder",
+    "movielens-100k",
+    "movielens-csv",
+    "mind",
+    "amazon-metadata",
+    "amazon-reviews",
+]
+ColumnType = Literal["text", "integer", "number", "timestamp", "list"]
+LabelerName = Literal["auto", "embedded", "openai"]
+SourceName = Literal["dense_profile", "dense_history", "bm25", "popularity", "collaborative"]
+Truth = Literal["judge", "interactions"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class Section(BaseModel):
+    """A table of the catalog file: frozen, and no key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceConfig(Section):
+    """One file, folder or zip of items, users or interactions.
+
+    columns maps our name to the source's column. attributes lists source columns that are kept as they are (JSON).
+    types states the type of a column of ours or of an attribute, for those that are not text by default.
+    required names columns of ours that must not be empty, beside those that always are required (ids, title, event).
+    events maps the source's event names to ours; default_event is the event of a source without such a column.
+    """
+
+    format: Format
+    path: str
+    columns: Mapping[str, str] = {}
+    attributes: tuple[str, ...] = ()
+    types: Mapping[str, ColumnType] = {}
+    required: tuple[str, ...] = ()
+    events: Mapping[str, str] = {}
+    encoding: str = "utf-8"
+    separator: str = ","
+    list_separator: str = ";"
+    has_header: bool = True
+    has_quotes: bool = True
+    default_event: str | None = None
+    member: str | None = Field(default=None, description="path or prefix inside a zip")
+
+
+class Topic(Section):
+    """One topic: its name, what belongs to it, guidelines for doubtful cases, examples."""
+
+    name: Annotated[str, Field(min_length=1)]
+    description: Annotated[str, Field(min_length=1)]
+    guidelines: str = ""
+    examples: tuple[str, ...] = ()
+
+
+class TextConfig(Section):
+    """How an item and a user become text; `{field}` names a column, and an absent field is left out."""
+
+    item: str = "{title}\n{text}"
+    user: str = "{summary} {interests} {hobbies}"
+    max_chars: Annotated[int, Field(ge=50, le=100_000)] = 2000
+
+
+class LabelersConfig(Section):
+    """Who answers each task: "embedded", "openai", or "auto" (openai where a key is set)."""
+
+    enrich: LabelerName = "auto"
+    topics: LabelerName = "auto"
+    similar: LabelerName = "auto"
+    judge: LabelerName = "auto"
+
+
+class TopicsConfig(Section):
+    """refit_growth: prototypes are fitted again when the catalog has grown by this share since the last fit."""
+
+    refit_growth: Annotated[float, Field(gt=0)] = 0.25
+    refit_rounds: Annotated[int, Field(ge=0, le=50)] = 10
+
+
+class SimilarConfig(Section):
+    """Pairs of items with a cosine of at least min_cosine are verified, at most max_neighbours an item."""
+
+    min_cosine: Annotated[float, Field(ge=0, le=1)] = 0.75
+    max_neighbours: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
+class JudgeConfig(Section):
+    """How many pairs a user are judged, drawn by stratum: the nearest items, the middle ranks, and at random.
+
+    Users of the held-out split get evaluation_pairs_per_user, the others pairs_per_user. 0 switches the judge off.
+    At most max_users users, chosen by hash, have any pair judged.
+    """
+
+    pairs_per_user: Annotated[int, Field(ge=0)] = 40
+    evaluation_pairs_per_user: Annotated[int, Field(ge=0)] = 120
+    near_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    middle_share: Annotated[float, Field(ge=0, le=1)] = 0.25
+    max_users: Annotated[int, Field(ge=1)] = 2000
+    seed: int = 20
+
+
+class CandidatesConfig(Section):
+    """Candidate sources with their fusion weights, the depth of each, and how many candidates a user keeps.
+
+    Of a user's history the latest history_items count, and a weight halves every history_half_life_days.
+    collaborative: an item keeps its `neighbours` nearest items; shrinkage damps similarities that few users support.
+    """
+
+    sources: Mapping[SourceName, Annotated[float, Field(gt=0)]] = {
+        "dense_profile": 1.0,
+        "dense_history": 1.0,
+        "bm25": 1.0,
+        "popularity": 1.0,
+        "collaborative": 1.0,
+    }
+    per_source: Annotated[int, Field(ge=1, le=10_000)] = 100
+    total: Annotated[int, Field(ge=1, le=10_000)] = 200
+    rrf_k: Annotated[int, Field(ge=1)] = 60
+    popularity_half_life_days: Annotated[float, Field(gt=0)] = 3650.0
+    history_items: Annotated[int, Field(ge=1, le=1000)] = 20
+    history_half_life_days: Annotated[float, Field(gt=0)] = 365.0
+    neighbours: Annotated[int, Field(ge=1, le=10_000)] = 100
+    shrinkage: Annotated[float, Field(ge=0)] = 10.0
+
+
+class RankingConfig(Section):
+    """LambdaMART's parameters, and the shares of users for validation and for the final test."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    num_leaves: Annotated[int, Field(ge=2)] = 15
+    min_data_in_leaf: Annotated[int, Field(ge=1)] = 20
+    max_rounds: Annotated[int, Field(ge=1)] = 400
+    early_stopping_rounds: Annotated[int, Field(ge=1)] = 40
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    seed: int = 7
+
+
+class RelevanceConfig(Section):
+    """What counts as relevant: which truth wins for a pair that has several, and how an interaction becomes a grade.
+
+    grades maps "event" or "event>=value" to a grade 0-3; the first rule that fits wins, an event with no rule has none.
+    A pair counts as relevant in precision, recall, MAP and MRR when its grade is at least relevant_grade.
+    holdout_share of each user's latest interactions is hidden from the sources and used as truth.
+    """
+
+    truth: tuple[Truth, ...] = ("judge", "interactions")
+    grades: Mapping[str, Annotated[int, Field(ge=0, le=3)]] = {}
+    relevant_grade: Annotated[int, Field(ge=1, le=3)] = 2
+    holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    holdout_order: Literal["time", "random"] = "time"
+
+
+class RecommendConfig(Section):
+    """How many items a user gets, and what users do with items, as a reason says it: because you read "…"."""
+
+    top_n: Annotated[int, Field(ge=1, le=1000)] = 10
+    verb: str = "read"
+
+
+class BudgetConfig(Section):
+    """The most that one run may ask a paid labeler, a task; None: no limit."""
+
+    max_requests: Annotated[int, Field(ge=0)] | None = None
+    max_cost_usd: Annotated[float, Field(ge=0)] | None = None
+
+
+class GatesConfig(Section):
+    """Thresholds of the quality gates; shares in [0, 1]."""
+
+    max_quarantined_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    min_items: Annotated[int, Field(ge=0)] = 1
+    max_dead_letter_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_abstained_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    max_topic_share: Annotated[float, Field(ge=0, le=1)] = 0.95
+    min_users_covered: Annotated[float, Field(ge=0, le=1)] = 0.95
+    max_inactive_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    min_users: Annotated[int, Field(ge=0)] = 0
+    max_untitled_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_unlabeled_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    min_list_items: Annotated[int, Field(ge=1)] = 1
+
+
+class Catalog(Section):
+    """One catalog file, checked."""
+
+    name: Name
+    title: str = ""
+    licence: str = ""
+    user_space: Name = Field(description="users of the same space are the same people")
+    parameters: Mapping[str, str] = {}
+    items: tuple[SourceConfig, ...]
+    users: tuple[SourceConfig, ...] = ()
+    interactions: tuple[SourceConfig, ...] = ()
+    taxonomy: tuple[Topic, ...] = ()
+    aspects: tuple[str, ...] = ()
+    events: Mapping[str, float] = {}
+    unseen_events: tuple[str, ...] = Field((), description="events after which an item may still be recommended")
+    text: TextConfig = TextConfig()
+    labelers: LabelersConfig = LabelersConfig()
+    topics: TopicsConfig = TopicsConfig()
+    similar: SimilarConfig = SimilarConfig()
+    judge: JudgeConfig = JudgeConfig()
+    candidates: CandidatesConfig = CandidatesConfig()
+    ranking: RankingConfig = RankingConfig()
+    relevance: RelevanceConfig = RelevanceConfig()
+    recommend: RecommendConfig = RecommendConfig()
+    budget: BudgetConfig = BudgetConfig()
+    gates: GatesConfig = GatesConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _user_space_is_the_name_unless_said(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "name" in values:
+            return {"user_space": values["name"], **values}
+        return values
+
+    @property
+    def event_rules(self) -> list[tuple[str, float | None, float]]:
+        """Event, least value (None: any) and weight, in the order in which they are tried: "rating>=4" = 1.0."""
+        return [(*split_rule(rule), weight) for rule, weight in self.events.items()]
+
+    @property
+    def grade_rules(self) -> list[tuple[str, float | None, int]]:
+        """Event, least value (None: any) and grade 0-3, in the order in which they are tried."""
+        return [(*split_rule(rule), grade) for rule, grade in self.relevance.grades.items()]
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """The events that the catalog knows."""
+        return tuple(dict.fromkeys(event for event, _, _ in self.event_rules))
+
+    @model_validator(mode="after")
+    def _interactions_have_events(self) -> Catalog:
+        if self.interactions and not self.events:
+            raise ValueError(
+                "[events] is missing; give each event of the interactions a weight, for example click = 1.0"
+            )
+        for rule in (*self.events, *self.relevance.grades):
+            split_rule(rule)
+        return self
+
+    @model_validator(mode="after")
+    def _topics_are_distinct(self) -> Catalog:
+        names = [topic.name for topic in self.taxonomy]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"topic {twice[0]!r} is defined twice; give each topic a name of its own")
+        return self
+
+
+def load_catalog(path: Path, parameters: Mapping[str, str] | None = None) -> Catalog:
+    """Read and check a catalog file; `parameters` override its `[parameters]`.
+
+    Raises ConfigError that names file, key and the nearest known key.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"catalog file {str(path)!r} does not exist; give the path of a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"catalog file {str(path)!r} can't be read as TOML: {error}") from error
+    filled = _fill_parameters(values, dict(parameters or {}), path)
+    try:
+        return Catalog.model_validate(filled)
+    except ValidationError as error:
+        raise ConfigError(f"catalog file {str(path)!r}: {describe_errors(error, Catalog)}") from error
+
+
+def _fill_parameters(values: dict[str, Any], given: dict[str, str], path: Path) -> dict[str, Any]:
+    declared = dict(values.get("parameters", {}))
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise ConfigError(
+            f"catalog file {str(path)!r} has no parameter {unknown[0]!r}; it declares {', '.join(sorted(declared)) or 'none'}"
+        )
+    filled = {**declared, **given}
+    result = {**values, "parameters": filled}
+    for kind in ("items", "users", "interactions"):
+        sources = values.get(kind, [])
+        sources = [sources] if isinstance(sources, dict) else sources
+        result[kind] = [_resolve_path(source, filled, path) for source in sources]
+    return result
+
+
+def _resolve_path(source: Any, parameters: Mapping[str, str], path: Path) -> Any:
+    if not isinstance(source, dict) or not isinstance(source.get("path"), str):
+        return source
+    try:
+        text = source["path"].format(**parameters)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ConfigError(
+            f"catalog file {str(path)!r}: path {source['path']!r} names a parameter that [parameters] does not declare ({error})"
+        ) from error
+    return {**source, "path": str((path.parent / Path(text).expanduser()).resolve())}
+
+
+def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
+    """One line a problem; an unknown key names the nearest known one."""
+    lines = []
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"unknown key {where!r}{_nearest(problem['loc'], model)}")
+        else:
+            given = "" if problem["type"] == "missing" else f" (got {problem['input']!r:.80})"
+            lines.append(f"{where}: {problem['msg']}{given}")
+    return "; ".join(lines)
+
+
+def _nearest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    fields = _fields_at(location[:-1], model)
+    near = difflib.get_close_matches(str(location[-1]), fields, n=1, cutoff=0.4)
+    return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(fields)}"
+
+
+def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    for part in location:
+        if isinstance(part, int):
+            continue
+        inner = model.model_fields[part].annotation
+        candidates = [inner, *getattr(inner, "__args__", ())]
+        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return list(model.model_fields)
+
+
+def split_rule(rule: str) -> tuple[str, float | None]:
+    """The event and the least value of a rule: "rating>=4" gives ("rating", 4.0), "click" gives ("click", None)."""
+    event, sign, value = (part.strip() for part in rule.partition(">="))
+    try:
+        return event, float(value) if sign else None
+    except ValueError as error:
+        raise ValueError(f"rule {rule!r} has no number after '>='; write for example 'rating>=4'") from error
+
+
+def hash_config(*parts: Any) -> str:
+    """16 hex digits that change when any part of a configuration changes; parts are JSON values or models."""
+    plain = [part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]

@@ -1,0 +1,29 @@
+"""StepReport: the small result that a task hands on, and that the run prints and stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did for one catalog.
+
+    rows_in is what was due or read, rows_out what was written; dropped counts rows by reason.
+    tokens are counted as the server's `usage` states them, cost_usd in US dollars, seconds by wall clock,
+    peak_rss_mb is the process's highest resident memory so far in MiB. notes are short lines for the operator.
+    """
+
+    stage: str
+    catalog: str
+    rows_in: int = 0
+    rows_out: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    seconds: float = 0.0
+    peak_rss_mb: float = 0.0
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,67 @@
+"""enrich: items -> enrichments (summary, themes, mood, audience, keywords, aspects), with provenance.
+
+Work list: active contents without an enrichment under today's fingerprint. Time O(due), memory O(questions in flight).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.contracts.context import StepContext
+from tasks.contracts.report import StepReport
+from tasks.labelers.protocol import Enrichment, ItemText
+from tasks.labeling import build_labeler, land_replies
+from warehouse.connection import Warehouse, open_warehouse
+
+SCHEMA = {
+    "content_hash": pl.String,
+    "summary": pl.String,
+    "themes": pl.List(pl.String),
+    "mood": pl.String,
+    "audience": pl.String,
+    "keywords": pl.List(pl.String),
+    "aspects": pl.String,
+    "confidence": pl.Float64,
+}
+
+
+@task(name="enrich", cache_policy=NO_CACHE)
+def enrich(context: StepContext) -> StepReport:
+    """Enrich what has no enrichment yet."""
+    with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
+        labeler = build_labeler("enrich", context, warehouse)
+        return land_replies(
+            labeler.enrich(_questions(warehouse, context, labeler.fingerprint("enrich"))),
+            warehouse,
+            context=context,
+            labeler=labeler,
+            task="enrich",
+            table="enrichments",
+            schema=SCHEMA,
+            row_of=_row,
+        )
+
+
+def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str) -> Iterator[ItemText]:
+    for frame in warehouse.stream("queries/items_to_enrich", catalog=context.catalog.name, fingerprint=fingerprint):
+        for row in frame.to_dicts():
+            yield ItemText(key=row["content_hash"], title=row["title"], text=row["text"], author=row["author"])
+
+
+def _row(key: str, answer: Enrichment) -> Mapping[str, Any]:
+    return {
+        "content_hash": key,
+        "summary": answer.summary,
+        "themes": list(answer.themes),
+        "mood": answer.mood,
+        "audience": answer.audience,
+        "keywords": list(answer.keywords),
+        "aspects": json.dumps(dict(answer.aspects), sort_keys=True, ensure_ascii=False),
+        "confidence": answer.confidence,
+    }

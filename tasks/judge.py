@@ -1,0 +1,246 @@
+"""judge: a sample of user-item pairs -> judge_samples (with probabilities) -> judge_labels (relevance 0-3).
+
+Coins are thrown for users and items that are new (judge_drawn remembers), then the pairs without a label under today's
+fingerprint are asked, users in blocks. Time O(new users x items + users x new items), memory O(block x items).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.contracts.catalog import hash_config
+from tasks.contracts.context import StepContext
+from tasks.contracts.report import StepReport
+from tasks.labelers.protocol import ItemText, JudgeAnswer, JudgeQuestion, UserText
+from tasks.labeling import build_labeler, land_replies
+from tasks.labeling.activate import activate
+from tasks.labeling.sampling import STRATA, draw_pairs
+from tasks.ranking.splits import split_of
+from warehouse.connection import Warehouse, open_warehouse
+from warehouse.vectors import read_vectors
+
+SCHEMA = {
+    "profile_hash": pl.String,
+    "content_hash": pl.String,
+    "relevance": pl.Int32,
+    "confidence": pl.Float64,
+    "reason": pl.String,
+}
+BLOCK_CELLS = 8_000_000
+BLOCK_USERS = 500
+HISTORY_DEPTH = 10
+
+
+@task(name="judge", cache_policy=NO_CACHE)
+def judge(context: StepContext) -> StepReport:
+    """Draw the pairs that are due for a coin, and ask for the relevance of those without a label."""
+    if context.catalog.judge.pairs_per_user == 0 and context.catalog.judge.evaluation_pairs_per_user == 0:
+        return StepReport(stage="judge", catalog=context.catalog.name, notes=("the catalog switches the judge off",))
+    with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
+        design = hash_config(context.catalog.judge, context.catalog.ranking.test_share)
+        activate(warehouse, context, task="judge_design", fingerprint=design, labeler="sample")
+        n_drawn = _draw(warehouse, context, design)
+        labeler = build_labeler("judge", context, warehouse)
+        report = land_replies(
+            labeler.judge(_questions(warehouse, context, design, labeler.fingerprint("judge"))),
+            warehouse,
+            context=context,
+            labeler=labeler,
+            task="judge",
+            table="judge_labels",
+            schema=SCHEMA,
+            row_of=_row,
+        )
+    return replace(report, notes=(*report.notes, f"{n_drawn} pairs newly drawn"))
+
+
+def _draw(warehouse: Warehouse, context: StepContext, design: str) -> int:
+    catalog = context.catalog
+    scope = {"catalog": catalog.name, "design": design}
+    items, vectors = read_vectors(warehouse, "queries/judge_items", **scope)
+    users = warehouse.query("queries/judge_users", user_space=catalog.user_space, **scope)
+    users = _chosen_users(users, catalog.judge.max_users)
+    has_new_items = not items.is_empty() and not items["is_drawn"].all()
+    if not has_new_items:
+        users = users.filter(~pl.col("is_drawn"))
+    if items.is_empty() or users.is_empty():
+        return 0
+    n_drawn = 0
+    block = max(1, min(BLOCK_USERS, BLOCK_CELLS // items.height))
+    for start in range(0, users.height, block):
+        part = users.slice(start, block)
+        drawn = _draw_block(warehouse, context, items=items, vectors=vectors, users=part)
+        marks = part.filter(~pl.col("is_drawn")).select(key_hash="profile_hash", kind=pl.lit("user"))
+        with warehouse.transaction():
+            warehouse.insert("judge_samples", _scoped(drawn, context, design), on_conflict="ignore")
+            warehouse.insert("judge_drawn", _scoped(marks, context, design), on_conflict="ignore")
+        n_drawn += drawn.height
+    marks = items.filter(~pl.col("is_drawn")).select(key_hash="content_hash", kind=pl.lit("item"))
+    with warehouse.transaction():
+        warehouse.insert("judge_drawn", _scoped(marks, context, design), on_conflict="ignore")
+    return n_drawn
+
+
+def _chosen_users(users: pl.DataFrame, max_users: int) -> pl.DataFrame:
+    """Users already drawn, and of the others those with the smallest profile hashes, up to max_users in all."""
+    if users.height <= max_users:
+        return users
+    ranked = users.sort(~pl.col("is_drawn"), "profile_hash").head(max_users)
+    return ranked.sort("user_id")
+
+
+def _draw_block(
+    warehouse: Warehouse,
+    context: StepContext,
+    *,
+    items: pl.DataFrame,
+    vectors: NDArray[np.float32],
+    users: pl.DataFrame,
+) -> pl.DataFrame:
+    catalog = context.catalog
+    user_ids = users["user_id"].to_list()
+    user_vectors = np.zeros((users.height, vectors.shape[1]), dtype=np.float32)
+    found, known = read_vectors(
+        warehouse, "queries/user_vectors", catalog=catalog.name, user_space=catalog.user_space, user_ids=user_ids
+    )
+    place = {user: row for row, user in enumerate(user_ids)}
+    if not found.is_empty():
+        user_vectors[[place[user] for user in found["user_id"]]] = known
+    is_open = ~np.logical_and.outer(users["is_drawn"].to_numpy(), items["is_drawn"].to_numpy())
+    seen = warehouse.query(
+        "queries/seen_pairs",
+        catalog=catalog.name,
+        user_ids=user_ids,
+        as_of_end=context.as_of_end,
+    )
+    column = {content: number for number, content in enumerate(items["content_hash"])}
+    for user, content in seen.iter_rows():
+        if content in column:
+            is_open[place[user], column[content]] = False
+    is_test = (_splits(context, users["user_id"]) == "test").to_numpy()
+    pairs = np.where(is_test, catalog.judge.evaluation_pairs_per_user, catalog.judge.pairs_per_user)
+    drawn = draw_pairs(
+        user_vectors,
+        vectors,
+        user_keys=_keys(users["profile_hash"]),
+        item_keys=_keys(items["content_hash"]),
+        n_pairs=pairs,
+        is_open=is_open,
+        config=catalog.judge,
+    )
+    return pl.DataFrame(
+        {
+            "user_id": users["user_id"].gather(drawn.user),
+            "profile_hash": users["profile_hash"].gather(drawn.user),
+            "item_id": items["item_id"].gather(drawn.item),
+            "content_hash": items["content_hash"].gather(drawn.item),
+            "stratum": pl.Series(np.array(STRATA)[drawn.stratum], dtype=pl.String),
+            "sampling_probability": drawn.probability,
+        }
+    )
+
+
+def _splits(context: StepContext, user_ids: pl.Series) -> pl.Series:
+    ranking = context.catalog.ranking
+    return split_of(
+        user_ids, seed=ranking.seed, validation_share=ranking.validation_share, test_share=ranking.test_share
+    )
+
+
+def _keys(hashes: pl.Series) -> NDArray[np.uint64]:
+    return np.array([int(text[:16], 16) for text in hashes], dtype=np.uint64)
+
+
+def _scoped(frame: pl.DataFrame, context: StepContext, design: str) -> pl.DataFrame:
+    return frame.with_columns(
+        catalog=pl.lit(context.catalog.name), design=pl.lit(design), run_id=pl.lit(context.run_id)
+    )
+
+
+def _questions(warehouse: Warehouse, context: StepContext, design: str, fingerprint: str) -> Iterator[JudgeQuestion]:
+    """Pairs that are due, a block of users at a time, so that each profile and history is read once."""
+    catalog = context.catalog
+    due = warehouse.query(
+        "queries/pairs_to_judge",
+        catalog=catalog.name,
+        user_space=catalog.user_space,
+        design=design,
+        fingerprint=fingerprint,
+    )
+    if due.is_empty():
+        return
+    texts = _item_texts(warehouse, context, due["content_hash"].unique())
+    for start in range(0, due["user_id"].n_unique(), BLOCK_USERS):
+        block = due["user_id"].unique().sort().slice(start, BLOCK_USERS)
+        users = _user_texts(warehouse, context, block.to_list())
+        for row in due.join(block.to_frame(), on="user_id", how="semi", maintain_order="left").iter_rows(named=True):
+            item, topics = texts[row["content_hash"]]
+            yield JudgeQuestion(user=users[row["user_id"]], item=item, topics=topics)
+
+
+def _item_texts(
+    warehouse: Warehouse, context: StepContext, wanted: pl.Series
+) -> dict[str, tuple[ItemText, Mapping[str, float]]]:
+    frame, vectors = read_vectors(warehouse, "queries/items_for_judge", catalog=context.catalog.name)
+    rows = frame.with_row_index("row").join(wanted.to_frame("content_hash"), on="content_hash", how="semi")
+    return {
+        row["content_hash"]: (
+            ItemText(row["content_hash"], row["title"], row["text"], row["author"], vectors[row["row"]]),
+            {topic["topic"]: topic["confidence"] for topic in row["topics"] or []},
+        )
+        for row in rows.iter_rows(named=True)
+    }
+
+
+def _user_texts(warehouse: Warehouse, context: StepContext, user_ids: list[str]) -> dict[str, UserText]:
+    catalog = context.catalog
+    scope = {"user_space": catalog.user_space, "user_ids": user_ids}
+    profiles = warehouse.query("queries/user_profiles", catalog=catalog.name, **scope)
+    histories = warehouse.query(
+        "queries/user_histories", as_of_end=context.as_of_end, depth=HISTORY_DEPTH, catalog=catalog.name, **scope
+    )
+    read: dict[str, list[ItemText]] = defaultdict(list)
+    liked: dict[str, list[str]] = defaultdict(list)
+    for row in histories.iter_rows(named=True):
+        vector = None if row["vector"] is None else np.asarray(row["vector"], dtype=np.float32)
+        read[row["user_id"]].append(ItemText(row["content_hash"], row["title"], row["text"], vector=vector))
+        if row["primary_topic"] is not None:
+            liked[row["user_id"]].append(row["primary_topic"])
+    return {
+        row["user_id"]: UserText(
+            key=row["profile_hash"],
+            summary=row["summary"],
+            interests=tuple(row["interests"]),
+            hobbies=tuple(row["hobbies"]),
+            skills=tuple(row["skills"]),
+            job=row["job"],
+            vector=None if row["vector"] is None else np.asarray(row["vector"], dtype=np.float32),
+            history=tuple(read[row["user_id"]]),
+            topic_affinity=_shares(liked[row["user_id"]]),
+        )
+        for row in profiles.iter_rows(named=True)
+    }
+
+
+def _shares(topics: list[str]) -> dict[str, float]:
+    return {topic: topics.count(topic) / len(topics) for topic in sorted(set(topics))}
+
+
+def _row(key: str, answer: JudgeAnswer) -> Mapping[str, Any]:
+    profile_hash, content_hash = key.split("|")
+    return {
+        "profile_hash": profile_hash,
+        "content_hash": content_hash,
+        "relevance": answer.relevance,
+        "confidence": answer.confidence,
+        "reason": answer.reason,
+    }

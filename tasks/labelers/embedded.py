@@ -1,0 +1,154 @@
+"""The embedded labeler: answers the four questions from sentence embeddings, on this machine, without a key or a network.
+
+It reads what it is given and writes nothing. Each answer depends on its own question and on the labeler's fitted
+prototypes only, so it is the same in whatever batch the question comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import TypeVar
+
+from tasks.contracts.errors import LabelerError
+from tasks.embedding.protocol import Embedder
+from tasks.labelers.enrich_embedded import Tone, answer_enrich, load_tone
+from tasks.labelers.judge_embedded import answer_judge
+from tasks.labelers.phrase_vectors import PhraseVectors, item_vectors
+from tasks.labelers.protocol import (
+    Enrichment,
+    Failure,
+    ItemText,
+    JudgeAnswer,
+    JudgeQuestion,
+    PairQuestion,
+    Reply,
+    SimilarAnswer,
+    Task,
+    TopicAnswer,
+    TopicDefinition,
+    taxonomy_names,
+)
+from tasks.labelers.prototypes import Prototypes
+from tasks.labelers.scale import Scale, measure_scale
+from tasks.labelers.similar_embedded import answer_similar
+from tasks.labelers.topics_embedded import answer_topics
+
+LABELER_VERSIONS: dict[Task, str] = {"enrich": "1", "topics": "1", "similar": "1", "judge": "1"}
+"""Raise a task's version with any change of rules, constants or reference texts that changes its answers."""
+
+ITEMS_AT_ONCE = 256
+PAIRS_AT_ONCE = 1024
+
+T = TypeVar("T")
+Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+
+
+class EmbeddedLabeler:
+    """A Labeler (see `protocol`) on top of an embedder.
+
+    taxonomy and prototypes are needed for topics only: fit the prototypes with `prototypes.fit_prototypes` and store
+    them. aspects are what enrichments should look for. Raises LabelerError when prototypes and taxonomy don't match.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        *,
+        taxonomy: Sequence[TopicDefinition] = (),
+        prototypes: Prototypes | None = None,
+        aspects: Sequence[str] = (),
+    ) -> None:
+        names = taxonomy_names(taxonomy)
+        if prototypes is not None and prototypes.names != names:
+            raise LabelerError(f"prototypes are for topics {prototypes.names}, the taxonomy has {names}; fit them again")
+        self._embedder = embedder
+        self._taxonomy = tuple(taxonomy)
+        self._prototypes = prototypes
+        self._aspects = tuple(aspects)
+        self._phrases = PhraseVectors(embedder)
+
+    @property
+    def name(self) -> str:
+        return f"embedded:{self._embedder.name}"
+
+    def fingerprint(self, task: Task) -> str:
+        """16 hex digits over the model, our version of the task, and for topics the taxonomy and prototypes, for enrich
+        the aspects."""
+        parts: list[object] = [task, LABELER_VERSIONS[task], self._embedder.fingerprint]
+        if task == "topics":
+            parts += [[[t.name, t.description, t.guidelines, list(t.examples)] for t in self._taxonomy]]
+            parts += [self._prototypes.version if self._prototypes else ""]
+        if task == "enrich":
+            parts += [list(self._aspects)]
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
+
+    def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
+        """Extracts; see `enrich_embedded`. An item without any text is a failure."""
+        return _reply_to_items(items, self._enrich)
+
+    def label_topics(self, items: Iterable[ItemText]) -> Iterator[Reply[TopicAnswer]]:
+        """Topics by prototype; see `topics_embedded`. Raises LabelerError without prototypes."""
+        prototypes = self._prototypes
+        if prototypes is None:
+            raise LabelerError("the labeler has no topic prototypes; fit them with fit_prototypes and pass them in")
+        return _reply_to_items(
+            items,
+            lambda chunk: answer_topics(
+                chunk, item_vectors(chunk, self._phrases), prototypes=prototypes, phrases=self._phrases
+            ),
+        )
+
+    def verify_similar(self, pairs: Iterable[PairQuestion]) -> Iterator[Reply[SimilarAnswer]]:
+        """Near-duplicates; see `similar_embedded`."""
+        for chunk in _split(pairs, PAIRS_AT_ONCE):
+            for pair, answer in zip(chunk, answer_similar(chunk), strict=True):
+                yield Reply(pair.key, answer)
+
+    def judge(self, pairs: Iterable[JudgeQuestion]) -> Iterator[Reply[JudgeAnswer]]:
+        """Relevance; see `judge_embedded`. A user about whom nothing is known is a failure."""
+        for chunk in _split(pairs, PAIRS_AT_ONCE):
+            for pair, answer in zip(chunk, answer_judge(chunk, phrases=self._phrases, scale=self._scale), strict=True):
+                yield _reply(pair.key, answer)
+
+    def _enrich(self, items: Sequence[ItemText]) -> list[Enrichment]:
+        return answer_enrich(
+            items,
+            item_vectors(items, self._phrases),
+            aspects=self._aspects,
+            phrases=self._phrases,
+            scale=self._scale,
+            tone=self._tone,
+        )
+
+    @cached_property
+    def _scale(self) -> Scale:
+        return measure_scale(self._embedder)
+
+    @cached_property
+    def _tone(self) -> Tone:
+        return load_tone(self._embedder, self._scale)
+
+
+def _reply_to_items(
+    items: Iterable[ItemText], answer: Callable[[Sequence[ItemText]], Sequence[Answer]]
+) -> Iterator[Reply[Answer]]:
+    for chunk in _split(items, ITEMS_AT_ONCE):
+        readable = [item for item in chunk if item.title.strip() or item.text.strip()]
+        answers = dict(zip([item.key for item in readable], answer(readable), strict=True)) if readable else {}
+        for item in chunk:
+            empty = Failure(f"item {item.key!r} has neither title nor text; nothing to label")
+            yield _reply(item.key, answers.get(item.key, empty))
+
+
+def _reply(key: str, answer: Answer | Failure) -> Reply[Answer]:
+    return Reply(key, None, failure=answer) if isinstance(answer, Failure) else Reply(key, answer)
+
+
+def _split(questions: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(questions)
+    while chunk := list(islice(remaining, size)):
+        yield chunk

@@ -1,0 +1,94 @@
+"""Lands a stream of replies: answers into a label table, failures into dead_letters, and what it cost into the report.
+
+Answers are committed in small groups, so that a crash loses at most the group in flight; the next run asks only what is
+missing. Time O(replies), memory O(group).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import polars as pl
+
+from tasks.contracts.context import StepContext
+from tasks.contracts.errors import StepError
+from tasks.contracts.report import StepReport
+from tasks.labelers.protocol import Enrichment, JudgeAnswer, Labeler, Reply, SimilarAnswer, Task, TopicAnswer
+from warehouse.clock import utc_now
+from warehouse.connection import Warehouse
+from warehouse.landing import Landing
+
+Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+
+PROVENANCE: dict[str, Any] = {
+    "fingerprint": pl.String,
+    "labeler": pl.String,
+    "requests": pl.Int64,
+    "tokens_in": pl.Int64,
+    "tokens_out": pl.Int64,
+    "cost_usd": pl.Float64,
+    "run_id": pl.String,
+    "created_at": pl.Datetime("us"),
+}
+
+
+def land_replies(
+    replies: Iterable[Reply[Answer]],
+    warehouse: Warehouse,
+    *,
+    context: StepContext,
+    labeler: Labeler,
+    task: Task,
+    table: str,
+    schema: Mapping[str, Any],
+    row_of: Callable[[str, Answer], Mapping[str, Any]],
+) -> StepReport:
+    """Store every reply; rows_in counts the questions, rows_out the labels, dropped the dead letters by reason."""
+    fingerprint = labeler.fingerprint(task)
+    is_embedded = labeler.name.startswith("embedded:")
+    landing = Landing(
+        warehouse,
+        table,
+        catalog=context.catalog.name,
+        task=task,
+        schema={**schema, **PROVENANCE},
+        rows=5000 if is_embedded else 50,
+        seconds=5.0 if is_embedded else 1.0,
+    )
+    dropped: Counter[str] = Counter()
+    spent = {"requests": 0, "tokens_in": 0, "tokens_out": 0, "cost_usd": 0.0}
+    try:
+        for reply in replies:
+            usage = {name: getattr(reply.usage, name) for name in spent}
+            spent = {name: spent[name] + usage[name] for name in spent}
+            origin = {
+                "fingerprint": fingerprint,
+                "labeler": labeler.name,
+                "run_id": context.run_id,
+                "created_at": utc_now(),
+            }
+            if reply.answer is not None:
+                landing.label(reply.key, {**row_of(reply.key, reply.answer), **origin, **usage})
+            elif reply.failure is not None:
+                dropped[f"dead letter: {reply.failure.reason.split(':')[0]}"] += 1
+                letter = {"catalog": context.catalog.name, "task": task, "question_key": reply.key, **origin}
+                landing.dead_letter({**letter, **asdict(reply.failure)})
+    finally:
+        landing.flush()
+    if context.is_strict and landing.n_dead:
+        raise StepError(f"{landing.n_dead} questions of task {task!r} ended as dead letters; see `nightjar status`")
+    return StepReport(
+        stage=task,
+        catalog=context.catalog.name,
+        rows_in=landing.n_labels + landing.n_dead,
+        rows_out=landing.n_labels,
+        dropped=dict(dropped),
+        requests=int(spent["requests"]),
+        tokens_in=int(spent["tokens_in"]),
+        tokens_out=int(spent["tokens_out"]),
+        cost_usd=spent["cost_usd"],
+        notes=(f"asked {labeler.name}",),
+    )

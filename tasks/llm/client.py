@@ -1,0 +1,195 @@
+"""One endpoint over HTTP: sends a prompt, tries again what is worth it, ends at once what is not.
+
+Uses the `openai` client for the protocol (its own retries are off) and nothing of the environment: key and base URL are
+handed in. Writes no log line, and no error of ours carries a key or a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+
+import httpx2
+import openai
+from pydantic import SecretStr
+
+from tasks.contracts.errors import LabelerError, TerminalError
+from tasks.llm.dialect import Dialect, KnownDialects, build_body, next_dialect
+from tasks.llm.errors import BusyError, NoAnswerError, RejectedError
+from tasks.llm.pace import Pace
+from tasks.llm.responses import RawResponse, read_response
+from tasks.llm.types import Completion, Endpoint, Message, Meter, Prompt, TokenUsage
+
+PROBE_SECONDS = 5.0
+LONGEST_BACKOFF_SECONDS = 60.0
+
+
+class ChatClient:
+    """Sends prompts to one endpoint from within one asyncio loop."""
+
+    def __init__(
+        self, endpoint: Endpoint, pace: Pace, *, api_key: SecretStr | None, known: KnownDialects, rng: random.Random
+    ) -> None:
+        self._endpoint = endpoint
+        self._pace = pace
+        self._api_key = api_key
+        self._known = known
+        self._rng = rng
+        self._probes: dict[str, asyncio.Event] = {}
+        self._n_answers = 0
+        self._n_unanswered = 0
+        timeout = openai.Timeout(endpoint.timeout_seconds, connect=endpoint.connect_seconds)
+        # A placeholder, because without a key the client would take OPENAI_API_KEY and send it to any server.
+        key = api_key.get_secret_value() if api_key else "no-key"
+        self._openai = openai.AsyncOpenAI(api_key=key, base_url=endpoint.base_url, timeout=timeout, max_retries=0)
+        if "api.openai.com" not in endpoint.base_url:
+            self._openai.organization = self._openai.project = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._openai.close()
+
+    async def complete(self, prompt: Prompt, messages: list[Message], *, meter: Meter) -> Completion:
+        """The completion of `messages`; what it cost is added to `meter` even when it fails.
+
+        Raises TerminalError, BusyError (patience is over), NoAnswerError (tries are over), RejectedError or Stopped.
+        The first prompt of a schema goes alone, for at most PROBE_SECONDS, so that others start in a known dialect.
+        """
+        name = prompt.schema_name
+        is_probe = name not in self._known.proven and name not in self._probes
+        probe = self._probes.setdefault(name, asyncio.Event())
+        if not is_probe and name not in self._known.proven:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(probe.wait(), timeout=PROBE_SECONDS)
+        try:
+            return await self._negotiate(prompt, messages, meter=meter)
+        except TerminalError:
+            # At once and from here, before those that wait can send the same in vain.
+            self._pace.stop()
+            raise
+        finally:
+            probe.set()
+
+    async def _negotiate(self, prompt: Prompt, messages: list[Message], *, meter: Meter) -> Completion:
+        dialect = self._known.proven.get(prompt.schema_name, self._known.first)
+        first_refusal: RejectedError | None = None
+        while True:
+            try:
+                completion = await self._persist(prompt, messages, dialect=dialect, meter=meter)
+            except RejectedError as refusal:
+                first_refusal = first_refusal or refusal
+                other = next_dialect(dialect, refusal, is_proven=prompt.schema_name in self._known.proven)
+                if other is None:
+                    raise first_refusal from None
+                dialect = other
+                continue
+            self._known.learn(prompt.schema_name, dialect)
+            return completion
+
+    async def _persist(self, prompt: Prompt, messages: list[Message], *, dialect: Dialect, meter: Meter) -> Completion:
+        """Try until an answer, a terminal error or the end of tries and patience."""
+        n_failed, n_busy, waited = 0, 0, 0.0
+        answers_before: int | None = None
+        while True:
+            try:
+                async with self._pace.turn():
+                    answers_before = self._n_answers if answers_before is None else answers_before
+                    return await self._send(prompt, messages, dialect=dialect, meter=meter)
+            except BusyError as busy:
+                n_busy += 1
+                pause = self._backoff(n_busy) if busy.retry_after is None else busy.retry_after
+                waited += pause
+                self._check_patience(busy, waited=waited)
+                self._pace.hold(pause)
+            except NoAnswerError as error:
+                n_failed += 1
+                if n_failed >= self._endpoint.max_attempts:
+                    self._watch_for_outage(error, is_alone=self._n_answers != answers_before)
+                    raise
+                await self._pace.rest(self._backoff(n_failed))
+
+    def _watch_for_outage(self, error: NoAnswerError, *, is_alone: bool) -> None:
+        """End the run when nobody gets answers; `is_alone` says that others got some while this prompt was tried."""
+        if is_alone:
+            return
+        self._n_unanswered += 1
+        if self._n_unanswered >= self._endpoint.outage_after:
+            tried = f"{self._n_unanswered} prompts in a row, each tried {self._endpoint.max_attempts} times"
+            mend = f"see to the endpoint, then run again. The last error: {error}"
+            raise TerminalError(f"no answer to {tried}; {mend}")
+
+    def _note_answer(self) -> None:
+        self._n_answers += 1
+        self._n_unanswered = 0
+
+    def _check_patience(self, busy: BusyError, *, waited: float) -> None:
+        patience = self._endpoint.patience_seconds
+        if busy.retry_after is not None and busy.retry_after > patience:
+            raise TerminalError(
+                f"{busy}: {busy.retry_after:.0f} s, longer than patience_seconds = {patience:.0f}; run again later"
+            )
+        if waited > patience:
+            raise busy
+
+    def _backoff(self, n: int) -> float:
+        """Exponential with full jitter over its upper half: between 0.5 and 1 of base * 2^(n-1)."""
+        longest = min(self._endpoint.backoff_seconds * 2.0 ** (n - 1), LONGEST_BACKOFF_SECONDS)
+        return longest * (0.5 + self._rng.random() / 2)
+
+    async def _send(self, prompt: Prompt, messages: list[Message], *, dialect: Dialect, meter: Meter) -> Completion:
+        body = build_body(self._endpoint, prompt, messages, dialect=dialect)
+        meter.add(TokenUsage(requests=1))
+        error: LabelerError
+        try:
+            async with asyncio.timeout(self._endpoint.timeout_seconds):
+                # The bare response: typed parameters and results would double the client's work, and read_response
+                # must take bodies of any shape.
+                sent = await self._openai.post("/chat/completions", cast_to=httpx2.Response, body=body)
+            response: RawResponse | None = RawResponse(sent.status_code, dict(sent.headers), sent.text)
+        except openai.APIStatusError as failed:
+            response = RawResponse(failed.status_code, dict(failed.response.headers), failed.response.text)
+        except (openai.APITimeoutError, TimeoutError):
+            response, error = None, self._too_slow()
+        except openai.APIConnectionError as failed:
+            response, error = None, self._unreachable(failed)
+        if response is None:
+            # Raised outside the handlers: an error chained to the client's own would carry the request and its key.
+            raise error
+        try:
+            completion = read_response(response, self._endpoint, secret=self._api_key)
+        except RejectedError:
+            self._note_answer()
+            raise
+        self._note_answer()
+        meter.add(completion.usage)
+        return completion
+
+    def _too_slow(self) -> NoAnswerError:
+        end = self._endpoint
+        return NoAnswerError(
+            f"endpoint {end.name!r} ({end.shown_url}) sent no complete reply in {end.timeout_seconds:g} s", "timeout"
+        )
+
+    def _unreachable(self, failed: openai.APIConnectionError) -> LabelerError:
+        where = f"endpoint {self._endpoint.name!r} ({self._endpoint.shown_url})"
+        for cause in _causes(failed):
+            if isinstance(cause, ConnectionRefusedError):
+                return TerminalError(f"{where} refuses connections; start the server or correct base_url")
+            if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+                return TerminalError(f"{where} has a host name that can't be found; correct base_url")
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return TerminalError(f"{where} shows a certificate that can't be verified; mend it or correct base_url")
+        return NoAnswerError(f"the connection to {where} was lost")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all it was raised from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,22 @@
+"""pair_history: a temporary table of this connection with what is known of each pair as of the day. Reads interactions."""
+
+from __future__ import annotations
+
+from tasks.contracts.context import StepContext
+from warehouse.connection import Warehouse
+
+
+def make_history(warehouse: Warehouse, context: StepContext) -> None:
+    """Build pair_history: weights, grades and ages as of the day, and which pairs are held out as truth.
+
+    Time O(interactions log interactions) in DuckDB, which spills to disk.
+    """
+    relevance = context.catalog.relevance
+    uses_interactions = "interactions" in relevance.truth
+    warehouse.run(
+        "queries/make_pair_history",
+        catalog=context.catalog.name,
+        as_of_end=context.as_of_end,
+        holdout_share=relevance.holdout_share if uses_interactions else 0.0,
+        is_random=relevance.holdout_order == "random",
+    )

@@ -1,0 +1,11 @@
+"""From candidates to recommendations: features, LambdaMART, the top of each list and a reason for every row.
+
+    splits  truth  training_rows    who is held out, what counts as relevant, which rows the ranker learns from
+    inputs  features                what is known of a pair; FEATURES says what each column means
+    history_features  affinity      the parts of `features` that read a user's history
+    model                           training, scoring and the text that a model is stored as
+    top_n  reasons                  the list that is published, and why each item stands in it
+
+Everything is pure: arrays and frames in, frames out. Work is done a shard of users at a time; only training holds all
+labelled rows at once.
+"""

@@ -1,0 +1,166 @@
+"""The columns that the ranker sees. FEATURES is their documentation: name, meaning, source, and when they are known.
+
+Never among them: an id, a label of the judge, anything that happened after as_of or in the held-out part.
+Missing is NaN. "within the user" compares with the user's candidates only (rows with a fused_rank), so a judged pair
+that joins the candidates in training is measured as one that is scored at night.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+
+from tasks.contracts.errors import StepError
+from tasks.ranking.affinity import label_affinity, profile_shares, user_shares
+from tasks.ranking.history_features import history_cosines, mean_over_liked
+from tasks.ranking.inputs import CatalogArrays, FloatVector, ItemFacts, PairRows, ShardArrays, locate_pairs
+
+SOURCES = ("dense_profile", "dense_history", "bm25", "popularity", "collaborative")
+EPOCH = datetime(1970, 1, 1)
+SECONDS_A_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column. known: when its value is known: "always", or what it needs (else NaN)."""
+
+    name: str
+    meaning: str
+    source: str
+    known: str
+
+
+def _source_features(source: str, needs: str) -> tuple[Feature, ...]:
+    return (
+        Feature(f"{source}_score", f"score of source {source}", "candidates", needs),
+        Feature(f"{source}_z", f"{source}_score less the user's mean, in standard deviations", "candidates", needs),
+        Feature(f"{source}_rank", f"place in the list of {source}, from 1", "candidates", "where the source found it"),
+    )
+
+
+FEATURES: tuple[Feature, ...] = (
+    *_source_features("dense_profile", "user has a profile, item a vector"),
+    *_source_features("dense_history", "user has a history, item a vector"),
+    *_source_features("bm25", "user has a word that the catalog knows"),
+    *_source_features("popularity", "always"),
+    *_source_features("collaborative", "user has a history in this catalog"),
+    Feature("fused_score", "weighted reciprocal ranks, summed; 0: no source found it", "candidates", "always"),
+    Feature("fused_rank", "place in the fused list, from 1", "candidates", "for candidates"),
+    Feature("n_sources", "how many sources found it", "candidates", "always"),
+    Feature("topic_affinity", "share of the liked history in the item's topics", "topic labels", "history and topics"),
+    Feature(
+        "profile_topic_affinity", "nearness of the profile to the item's topics", "topic labels", "profile and topics"
+    ),
+    Feature("category_affinity", "share of the liked history in the item's category", "items", "history and category"),
+    Feature("author_affinity", "share of the liked history by the item's author", "items", "history and author"),
+    Feature("history_max_cosine", "cosine to the nearest liked history item", "embeddings", "history and vector"),
+    Feature("history_mean_cosine", "mean cosine to the liked history items", "embeddings", "history and vector"),
+    Feature("disliked_max_cosine", "cosine to the nearest disliked history item", "embeddings", "dislikes and vector"),
+    Feature("popularity_log", "log(1 + popularity)", "interactions", "always"),
+    Feature("popularity_percentile", "share of the catalog that is at most as popular", "interactions", "always"),
+    Feature("interactions_log", "log(1 + number of interactions)", "interactions", "always"),
+    Feature(
+        "mean_value", "mean value of the item's interactions, drawn to the catalog's", "interactions", "values exist"
+    ),
+    Feature("popularity_gap", "popularity_log less the mean of the user's liked items", "interactions", "history"),
+    Feature("age_days", "days between publication and as_of", "items", "published_at is known"),
+    Feature("age_gap_days", "age less the mean age of the user's liked items", "items", "history and published_at"),
+    Feature("text_log", "log(1 + characters of the item's text)", "items", "always"),
+    Feature("label_confidence", "confidence of the item's first topic", "topic labels", "topics"),
+    Feature("group_size", "items in the near-duplicate group", "similarity labels", "always"),
+    Feature("history_log", "log(1 + history entries of the user)", "interactions", "always"),
+    Feature("history_age_days", "age of the user's newest interaction", "interactions", "history"),
+    Feature("has_profile", "1 if the user has a profile vector, else 0", "users", "always"),
+)
+FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+
+
+def build_features(
+    candidates: pl.DataFrame, *, catalog: CatalogArrays, shard: ShardArrays, facts: ItemFacts, as_of: datetime
+) -> pl.DataFrame:
+    """user_id, item_id and FEATURE_NAMES (f32), one row a candidate, in the same order.
+
+    candidates: the frame of retrieval's candidates_for_shard or add_pairs; a source that is not configured leaves NaN.
+    as_of: in UTC. Raises StepError on an id that the shard or the catalog lacks.
+    """
+    rows = locate_pairs(candidates, user_ids=shard.user_ids, item_ids=catalog.item_ids)
+    columns = {
+        **_retrieval_columns(candidates),
+        **_item_columns(catalog, facts, rows, as_of),
+        **_user_columns(catalog, shard, rows),
+        **history_cosines(shard, catalog, rows),
+        "topic_affinity": label_affinity(user_shares(shard, facts.topics), facts.topics, rows),
+        "profile_topic_affinity": label_affinity(profile_shares(shard, catalog, facts.topics), facts.topics, rows),
+        "category_affinity": label_affinity(user_shares(shard, facts.categories), facts.categories, rows),
+        "author_affinity": label_affinity(user_shares(shard, facts.authors), facts.authors, rows),
+    }
+    values = [pl.Series(name, np.asarray(columns[name], dtype=np.float32)) for name in FEATURE_NAMES]
+    return candidates.select("user_id", "item_id").with_columns(values)
+
+
+def check_features(frame: pl.DataFrame, names: tuple[str, ...] = FEATURE_NAMES) -> None:
+    """Raise StepError that names the first of the feature columns that frame lacks."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise StepError(f"features lack {missing[0]!r} and {len(missing) - 1} more; build them again with this version")
+
+
+def _retrieval_columns(candidates: pl.DataFrame) -> dict[str, FloatVector]:
+    is_candidate = pl.col("fused_rank").is_not_null()
+    expressions = []
+    for source in SOURCES:
+        score, rank = f"{source}_score", f"{source}_rank"
+        if score not in candidates.columns:
+            blank = pl.lit(None, dtype=pl.Float64)
+            expressions += [blank.alias(score), blank.alias(f"{source}_z"), blank.alias(rank)]
+            continue
+        value = pl.col(score).cast(pl.Float64)
+        among = value.filter(is_candidate)
+        spread = among.std(ddof=0).over("user_id")
+        z = pl.when(spread > 0).then((value - among.mean().over("user_id")) / spread).otherwise(value * 0.0)
+        expressions += [value.alias(score), z.alias(f"{source}_z"), pl.col(rank).cast(pl.Float64)]
+    expressions += [pl.col(name).cast(pl.Float64) for name in ("fused_score", "fused_rank", "n_sources")]
+    frame = candidates.select(expressions)
+    return {name: frame[name].fill_null(float("nan")).to_numpy() for name in frame.columns}
+
+
+def _item_columns(catalog: CatalogArrays, facts: ItemFacts, rows: PairRows, as_of: datetime) -> dict[str, FloatVector]:
+    sizes = np.bincount(catalog.group_codes)[catalog.group_codes] if len(catalog.group_codes) else catalog.group_codes
+    by_popularity = np.sort(catalog.popularity)
+    at_most = np.searchsorted(by_popularity, catalog.popularity, side="right") / max(1, len(by_popularity))
+    lengths = np.array([len(text) for text in catalog.texts], dtype=np.float64)
+    values = {
+        "popularity_log": np.log1p(catalog.popularity),
+        "popularity_percentile": at_most,
+        "interactions_log": np.log1p(facts.n_interactions),
+        "mean_value": facts.mean_value,
+        "age_days": _as_of_days(as_of) - catalog.published_days,
+        "text_log": np.log1p(lengths),
+        "label_confidence": facts.label_confidence,
+        "group_size": sizes.astype(np.float64),
+    }
+    return {name: column[rows.items] for name, column in values.items()}
+
+
+def _user_columns(catalog: CatalogArrays, shard: ShardArrays, rows: PairRows) -> dict[str, FloatVector]:
+    sizes = np.diff(shard.indptr)
+    newest = np.full(len(sizes), np.nan)
+    newest[sizes > 0] = shard.history_ages[shard.indptr[:-1][sizes > 0]]
+    popularity = np.log1p(catalog.popularity)
+    gap = popularity[rows.items] - mean_over_liked(shard, popularity)[rows.users]
+    liked_days = mean_over_liked(shard, catalog.published_days)[rows.users]
+    return {
+        "popularity_gap": gap,
+        "age_gap_days": liked_days - catalog.published_days[rows.items],
+        "history_log": np.log1p(sizes)[rows.users],
+        "history_age_days": newest[rows.users],
+        "has_profile": shard.has_profile.astype(np.float64)[rows.users],
+    }
+
+
+def _as_of_days(as_of: datetime) -> float:
+    utc = as_of.astimezone(UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
+    return (utc - EPOCH).total_seconds() / SECONDS_A_DAY

@@ -1,0 +1,31 @@
+"""Source `dense_profile`: the items whose vectors lie nearest to the vector of the user's profile."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from tasks.retrieval.exact_search import ExactSearch, pair_dots
+from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
+from tasks.retrieval.source import Pairs, rank_hits
+from tasks.retrieval.user_shard import UserShard
+
+
+class DenseProfile:
+    """Score: cosine of profile and item in [-1, 1]. O(n d) a user, exact."""
+
+    name = "dense_profile"
+
+    def __init__(self, index: ItemIndex, search: ExactSearch) -> None:
+        self._index = index
+        self._search = search
+
+    def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
+        """See Source; users without a profile vector have no row."""
+        hits = self._search.search(shard.profile_vectors, np.where(shard.has_profile, depth, 0))
+        return rank_hits(hits.queries, hits.items, hits.scores, depth=depth)
+
+    def score_pairs(self, shard: UserShard, pairs: Pairs) -> FloatVector:
+        """Cosines; NaN where the user has no profile or the item no vector."""
+        scores = pair_dots(shard.profile_vectors, pairs.users, self._index.vectors, pairs.items)
+        return np.where(shard.has_profile[pairs.users] & self._index.has_vector[pairs.items], scores, np.nan)

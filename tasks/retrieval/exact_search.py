@@ -1,0 +1,89 @@
+"""Nearest vectors by cosine without approximation: faiss finds them, exact pair scores order them.
+
+faiss scores a batch with matrix products whose last bits depend on the batch; so what it finds is scored again pair by
+pair, and fetched deeper while a tie may cross the end of a list. Hence a list does not depend on the shard around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from tasks.retrieval.item_index import BoolVector, FloatMatrix, FloatVector, IntVector
+from tasks.retrieval.source import BLOCK_CELLS, SCORE_DECIMALS
+
+TIE_SLACK = 1e-5
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Flat results, one row a hit: the query's row, the item's position, the cosine."""
+
+    queries: IntVector
+    items: IntVector
+    scores: FloatVector
+
+
+class ExactSearch:
+    """Search among the rows of `vectors` (n, d) that `searchable` (n,) allows. Copies them only where it must."""
+
+    def __init__(self, vectors: FloatMatrix, searchable: BoolVector) -> None:
+        self._all = vectors
+        self._positions = np.flatnonzero(searchable)
+        self._base = vectors if len(self._positions) == len(vectors) else np.ascontiguousarray(vectors[self._positions])
+
+    def search(self, queries: FloatMatrix, depth: IntVector) -> Hits:
+        """At least the depth[q] nearest items of each query q and all that tie with the last. O(q n d)."""
+        found = [Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+        n = len(self._base)
+        wanted = np.minimum(depth, n)
+        fetch = _next_power(wanted + 1, n)
+        pending = np.flatnonzero(wanted > 0)
+        while len(pending):
+            again = []
+            for size in np.unique(fetch[pending]):
+                for rows in _blocks(pending[fetch[pending] == size], int(size)):
+                    hits, is_done = self._search_block(queries, rows, wanted, size=int(size))
+                    found.append(hits)
+                    again.append(rows[~is_done])
+            pending = np.concatenate(again)
+            fetch[pending] = _next_power(fetch[pending] * 4, n)
+        return Hits(
+            np.concatenate([hits.queries for hits in found]),
+            np.concatenate([hits.items for hits in found]),
+            np.concatenate([hits.scores for hits in found]),
+        )
+
+    def _search_block(
+        self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, *, size: int
+    ) -> tuple[Hits, BoolVector]:
+        asked = np.ascontiguousarray(queries[rows])
+        near, places = faiss.knn(asked, self._base, size, metric=faiss.METRIC_INNER_PRODUCT)
+        last_wanted = near[np.arange(len(rows)), wanted[rows] - 1]
+        is_done = (near[:, -1] < last_wanted - TIE_SLACK) | (size == len(self._base))
+        kept = rows[is_done]
+        hit_queries = np.repeat(kept, size)
+        hit_items = self._positions[places[is_done].ravel()]
+        return Hits(hit_queries, hit_items, pair_dots(queries, hit_queries, self._all, hit_items)), is_done
+
+
+def pair_dots(left: FloatMatrix, left_rows: IntVector, right: FloatMatrix, right_rows: IntVector) -> FloatVector:
+    """Dot products of left[left_rows[i]] and right[right_rows[i]], rounded; the same for a pair in any batch."""
+    scores = np.empty(len(left_rows))
+    step = max(1, BLOCK_CELLS // max(1, left.shape[1]))
+    for start in range(0, len(left_rows), step):
+        part = slice(start, start + step)
+        scores[part] = np.einsum("ij,ij->i", left[left_rows[part]], right[right_rows[part]])
+    return np.round(scores, SCORE_DECIMALS)
+
+
+def _blocks(rows: IntVector, size: int) -> list[IntVector]:
+    step = max(1, BLOCK_CELLS // size)
+    return [rows[start : start + step] for start in range(0, len(rows), step)]
+
+
+def _next_power(values: IntVector, limit: int) -> IntVector:
+    powers = 2 ** np.ceil(np.log2(np.maximum(values, 1))).astype(np.int64)
+    return np.minimum(powers, limit)

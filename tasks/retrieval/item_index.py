@@ -1,0 +1,142 @@
+"""The catalog as arrays: what the sources search in. Built once a catalog and run, shared by all shards.
+
+Reads frames and vectors that a step hands in; writes nothing. An item's position in the index is its place in the order
+of item ids, so that "ties go to the lower position" means the same in every run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.contracts.errors import StepError
+
+FloatMatrix = NDArray[np.float32]
+FloatVector = NDArray[np.float64]
+IntVector = NDArray[np.int64]
+BoolVector = NDArray[np.bool_]
+
+ITEM_COLUMNS = ("item_id", "title", "text", "published_at", "is_active", "group_id")
+MICROSECONDS_A_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class ItemIndex:
+    """n items in the order of their ids; every array has n rows.
+
+    vectors: (n, d), unit length, a zero row where has_vector is False. popularity: >= 0, decayed count of interactions.
+    published_days: days since 1970, NaN where unknown. group_codes: equal for near-duplicates, dense from 0.
+    """
+
+    item_ids: pl.Series
+    titles: list[str]
+    texts: list[str]
+    vectors: FloatMatrix
+    has_vector: BoolVector
+    popularity: FloatVector
+    published_days: FloatVector
+    is_active: BoolVector
+    group_codes: IntVector
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    @cached_property
+    def positions(self) -> pl.DataFrame:
+        """item_id and its position `item` (u32); join with it to translate ids."""
+        return pl.DataFrame({"item_id": self.item_ids, "item": np.arange(len(self), dtype=np.uint32)})
+
+    @cached_property
+    def group_sizes(self) -> IntVector:
+        """(n,) how many items are in the item's group, itself included."""
+        return np.bincount(self.group_codes)[self.group_codes].astype(np.int64) if len(self) else self.group_codes
+
+    def locate(self, item_ids: pl.Series) -> IntVector:
+        """Positions of the ids, -1 where the index has no such item. O(ids + n)."""
+        wanted = pl.DataFrame({"item_id": item_ids.cast(self.item_ids.dtype)})
+        found = wanted.join(self.positions, on="item_id", how="left", maintain_order="left")
+        return found["item"].cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def build_item_index(items: pl.DataFrame, vectors: FloatMatrix, *, popularity: FloatVector | None = None) -> ItemIndex:
+    """Index the items of one catalog.
+
+    items has the columns ITEM_COLUMNS (title, text, published_at and group_id may be null; group_id null: a group of
+    its own). Row i of vectors (n, d) and of popularity (n,) belongs to row i of items; a zero or NaN vector: none.
+    Raises StepError on a missing column, a repeated id or arrays of another length. O(n log n + n d).
+    """
+    _check_items(items, vectors, popularity)
+    order = items["item_id"].arg_sort().to_numpy()
+    ordered = items[order]
+    unit, has_vector = unit_rows(np.asarray(vectors)[order])
+    weights = np.zeros(len(items)) if popularity is None else np.asarray(popularity, dtype=np.float64)[order]
+    return ItemIndex(
+        item_ids=ordered["item_id"],
+        titles=ordered["title"].fill_null("").to_list(),
+        texts=ordered["text"].fill_null("").to_list(),
+        vectors=unit,
+        has_vector=has_vector,
+        popularity=weights,
+        published_days=_days(ordered["published_at"]),
+        is_active=ordered["is_active"].fill_null(value=True).to_numpy().astype(np.bool_),
+        group_codes=_dense_groups(ordered["group_id"]),
+    )
+
+
+def decay_popularity(interactions: pl.DataFrame, item_ids: pl.Series, *, half_life_days: float) -> FloatVector:
+    """Popularity aligned with item_ids: the sum of max(weight, 0) * 0.5 ** (age_days / half_life_days).
+
+    interactions: item_id, weight, age_days (null age counts as 0). Interactions with other items are ignored.
+    >>> seen = pl.DataFrame({"item_id": ["a", "a"], "weight": [1.0, 2.0], "age_days": [0.0, 10.0]})
+    >>> decay_popularity(seen, pl.Series(["a", "b"]), half_life_days=10.0).tolist()
+    [2.0, 0.0]
+    """
+    age = pl.col("age_days").fill_null(0.0).clip(0.0)
+    decayed = pl.col("weight").clip(0.0) * (-age / half_life_days * np.log(2.0)).exp()
+    sums = interactions.group_by("item_id").agg(decayed.sort().sum().alias("popularity"))
+    aligned = pl.DataFrame({"item_id": item_ids}).join(sums, on="item_id", how="left", maintain_order="left")
+    return aligned["popularity"].fill_null(0.0).to_numpy().astype(np.float64)
+
+
+def unit_rows(vectors: FloatMatrix) -> tuple[FloatMatrix, BoolVector]:
+    """Rows scaled to length 1 and a mask of those that have a direction; the others become zero."""
+    finite = np.nan_to_num(np.asarray(vectors, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    length = np.sqrt(np.einsum("ij,ij->i", finite, finite))
+    has_vector = length > 0
+    scaled = finite / np.where(has_vector, length, 1.0)[:, None]
+    return np.ascontiguousarray(scaled, dtype=np.float32), has_vector
+
+
+def _check_items(items: pl.DataFrame, vectors: FloatMatrix, popularity: FloatVector | None) -> None:
+    missing = [name for name in ITEM_COLUMNS if name not in items.columns]
+    if missing:
+        raise StepError(f"items lack the column {missing[0]!r}; give {', '.join(ITEM_COLUMNS)}")
+    if items["item_id"].null_count():
+        raise StepError(f"{items['item_id'].null_count()} items have no item_id; quarantine them before indexing")
+    twice = items["item_id"].filter(items["item_id"].is_duplicated())
+    if len(twice):
+        raise StepError(f"item_id {twice[0]!r} occurs more than once; give one row an item")
+    if vectors.ndim != 2 or len(vectors) != len(items):
+        raise StepError(f"vectors have shape {vectors.shape} for {len(items)} items; give one row an item")
+    if popularity is not None and len(popularity) != len(items):
+        raise StepError(f"popularity has {len(popularity)} values for {len(items)} items; give one an item")
+
+
+def _days(published_at: pl.Series) -> FloatVector:
+    if published_at.dtype == pl.Null:
+        return np.full(len(published_at), np.nan)
+    micros = published_at.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64) / MICROSECONDS_A_DAY
+    return micros.fill_null(float("nan")).to_numpy().astype(np.float64)
+
+
+def _dense_groups(group_id: pl.Series) -> IntVector:
+    """Codes by first appearance; a null is a group of its own."""
+    rows = pl.int_range(pl.len(), dtype=pl.Int64)
+    first = pl.DataFrame({"group": group_id}).select(
+        pl.when(pl.col("group").is_null()).then(rows).otherwise(rows.min().over("group")).alias("first")
+    )
+    return (first["first"].rank("dense").cast(pl.Int64) - 1).to_numpy()

@@ -1,0 +1,75 @@
+"""The seam between the candidate sources and whoever fuses them: what a source promises, and how its lists are ordered.
+
+A list is ordered by score, best first; equal scores go by the item's position, so the same input gives the same list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from tasks.retrieval.item_index import FloatVector, IntVector
+from tasks.retrieval.user_shard import UserShard
+
+SCORE_DECIMALS = 6
+BLOCK_CELLS = 16_000_000
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of a user's row in the shard and an item's position in the index."""
+
+    users: IntVector
+    items: IntVector
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+class Source(Protocol):
+    """One way to find candidates, fitted to one catalog."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the catalog file and in column names."""
+        ...
+
+    def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
+        """The first depth[u] active items of each user u: user (u32), item (u32), score (f32), rank (u32, from 1).
+
+        Nothing is filtered but inactive items; a user about whom the source knows nothing has no row.
+        """
+        ...
+
+    def score_pairs(self, shard: UserShard, pairs: Pairs) -> FloatVector:
+        """The source's score of any pairs, retrieved or not; NaN where it can't score the user or the item."""
+        ...
+
+
+def rank_hits(users: IntVector, items: IntVector, scores: FloatVector, *, depth: IntVector) -> pl.DataFrame:
+    """Hits as lists: the best depth[u] of each user, ranked from 1. O(h log h) for h hits, each pair at most once."""
+    rounded = np.round(np.asarray(scores, dtype=np.float64), SCORE_DECIMALS)
+    order = np.lexsort((items, -rounded, users))
+    users, items, rounded = users[order], items[order], rounded[order]
+    rank = np.arange(len(users)) - np.searchsorted(users, users) + 1
+    kept = rank <= depth[users]
+    return pl.DataFrame(
+        {
+            "user": users[kept].astype(np.uint32),
+            "item": items[kept].astype(np.uint32),
+            "score": rounded[kept].astype(np.float32),
+            "rank": rank[kept].astype(np.uint32),
+        }
+    )
+
+
+def best_positions(scores: FloatVector, depth: int) -> IntVector:
+    """Positions of the `depth` highest scores and of all that tie with the last of them, in no order. O(n)."""
+    if depth >= len(scores):
+        return np.arange(len(scores))
+    rounded = np.round(scores, SCORE_DECIMALS)
+    threshold = np.partition(rounded, len(scores) - depth)[len(scores) - depth]
+    return np.flatnonzero(rounded >= threshold)

@@ -1,0 +1,163 @@
+"""Some users of one catalog as arrays: profiles, histories and what they have seen. One shard is in memory at a time.
+
+Reads frames that a step hands in; writes nothing. A history may hold items of other catalogs (a reader of news can be
+recommended books): these have a vector and a title, but no position in the catalog's index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tasks.contracts.errors import StepError
+from tasks.retrieval.item_index import BoolVector, FloatMatrix, FloatVector, IntVector, ItemIndex, unit_rows
+
+HISTORY_COLUMNS = ("user_id", "item_id", "weight", "age_days")
+
+
+@dataclass(frozen=True)
+class ForeignHistory:
+    """What users did in other catalogs: rows has HISTORY_COLUMNS, item i has title i and row i of vectors (v, d)."""
+
+    rows: pl.DataFrame
+    item_ids: pl.Series
+    titles: Sequence[str]
+    vectors: FloatMatrix
+
+
+@dataclass(frozen=True)
+class UserShard:
+    """u users. Entries indptr[i] to indptr[i + 1] of the history_* arrays are user i's, newest first.
+
+    profile_vectors: (u, d) unit rows, zero where has_profile is False. profile_texts: "" where there is none.
+    history_items: position in the index, -1 for an item of another catalog. history_weights: event weight, halved every
+    half-life; <= 0 says dislike, and only `seen` heeds it. history_ages: days. history_rows: the row of the item's
+    vector and title in item_vectors (v, d) and item_titles, which hold each distinct item of the histories once.
+    seen_indptr, seen_items: positions that must not be recommended, sorted within a user.
+    """
+
+    user_ids: pl.Series
+    profile_vectors: FloatMatrix
+    has_profile: BoolVector
+    profile_texts: list[str]
+    indptr: IntVector
+    history_items: IntVector
+    history_weights: FloatVector
+    history_ages: FloatVector
+    history_rows: IntVector
+    item_vectors: FloatMatrix
+    item_titles: list[str]
+    seen_indptr: IntVector
+    seen_items: IntVector
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def liked_entries(self, limit: int) -> tuple[IntVector, IntVector]:
+        """(user rows, history entries): each user's newest `limit` entries of positive weight."""
+        users = np.repeat(np.arange(len(self)), np.diff(self.indptr))
+        liked = np.flatnonzero(self.history_weights > 0)
+        users = users[liked]
+        nth = np.arange(len(users)) - np.searchsorted(users, users)
+        kept = nth < limit
+        return users[kept], liked[kept]
+
+
+def build_user_shard(
+    users: pl.DataFrame,
+    profile_vectors: FloatMatrix,
+    *,
+    index: ItemIndex,
+    history: pl.DataFrame,
+    half_life_days: float,
+    seen: pl.DataFrame | None = None,
+    foreign: ForeignHistory | None = None,
+) -> UserShard:
+    """Arrays of the users of one shard.
+
+    users: user_id, profile_text (may be null); row i of profile_vectors (u, d) is user i's, zero or NaN: none.
+    history: HISTORY_COLUMNS, items of this catalog; rows of other users or of unknown items are ignored, and several
+    rows of one pair become one (weights add up, the youngest age). seen: user_id, item_id; without it the history.
+    Raises StepError on a repeated user or a missing column. O(m log m) for m history rows.
+    """
+    _check_users(users, profile_vectors, history)
+    rows = pl.DataFrame({"user_id": users["user_id"], "user": np.arange(len(users), dtype=np.int64)})
+    own, pool_items = _own_entries(history, rows, index)
+    vectors, titles, parts = [index.vectors[pool_items]], [index.titles[item] for item in pool_items], [own]
+    if foreign is not None:
+        parts.append(_foreign_entries(foreign, rows, len(pool_items)))
+        vectors.append(unit_rows(foreign.vectors)[0])
+        titles += list(foreign.titles)
+    entries = _merge_entries(pl.concat(parts), half_life_days)
+    seen_pairs = _own_pairs(history if seen is None else seen, rows, index).unique().sort("user", "item")
+    unit, has_profile = unit_rows(profile_vectors)
+    return UserShard(
+        user_ids=users["user_id"],
+        profile_vectors=unit,
+        has_profile=has_profile,
+        profile_texts=users["profile_text"].cast(pl.String).fill_null("").to_list(),
+        indptr=_row_starts(entries["user"], len(users)),
+        history_items=entries["item"].to_numpy(),
+        history_weights=entries["weight"].to_numpy(),
+        history_ages=entries["age_days"].to_numpy(),
+        history_rows=entries["pool"].to_numpy(),
+        item_vectors=np.concatenate(vectors),
+        item_titles=titles,
+        seen_indptr=_row_starts(seen_pairs["user"], len(users)),
+        seen_items=seen_pairs["item"].to_numpy(),
+    )
+
+
+def _check_users(users: pl.DataFrame, profile_vectors: FloatMatrix, history: pl.DataFrame) -> None:
+    absent = [name for name in ("user_id", "profile_text") if name not in users.columns]
+    absent += [name for name in HISTORY_COLUMNS if name not in history.columns]
+    if absent:
+        raise StepError(f"column {absent[0]!r} is missing; users need user_id, profile_text, history {HISTORY_COLUMNS}")
+    twice = users["user_id"].filter(users["user_id"].is_duplicated())
+    if len(twice):
+        raise StepError(f"user_id {twice[0]!r} occurs more than once in a shard; give one row a user")
+    if profile_vectors.ndim != 2 or len(profile_vectors) != len(users):
+        raise StepError(f"profile_vectors have shape {profile_vectors.shape} for {len(users)} users; give a row a user")
+
+
+def _own_pairs(pairs: pl.DataFrame, rows: pl.DataFrame, index: ItemIndex) -> pl.DataFrame:
+    own = pairs.select("user_id", "item_id").join(rows, on="user_id").join(index.positions, on="item_id")
+    return own.select("user", pl.col("item").cast(pl.Int64))
+
+
+def _own_entries(history: pl.DataFrame, rows: pl.DataFrame, index: ItemIndex) -> tuple[pl.DataFrame, IntVector]:
+    own = history.select(HISTORY_COLUMNS).join(rows, on="user_id").join(index.positions, on="item_id")
+    items = own["item"].cast(pl.Int64).to_numpy()
+    pool_items, pool = np.unique(items, return_inverse=True)
+    codes = [pl.Series("item", items), pl.Series("pool", pool.astype(np.int64))]
+    return own.select("user", *codes, "weight", "age_days"), pool_items
+
+
+def _foreign_entries(foreign: ForeignHistory, rows: pl.DataFrame, offset: int) -> pl.DataFrame:
+    if not len(foreign.item_ids) == len(foreign.titles) == len(foreign.vectors):
+        raise StepError(
+            f"foreign items have {len(foreign.item_ids)} ids, {len(foreign.titles)} titles and {len(foreign.vectors)}"
+            " vectors; give one of each an item"
+        )
+    pool = np.arange(offset, offset + len(foreign.item_ids), dtype=np.int64)
+    pools = pl.DataFrame({"item_id": foreign.item_ids, "pool": pool})
+    found = foreign.rows.select(HISTORY_COLUMNS).join(rows, on="user_id").join(pools, on="item_id")
+    return found.select("user", pl.lit(-1, dtype=pl.Int64).alias("item"), "pool", "weight", "age_days")
+
+
+def _merge_entries(entries: pl.DataFrame, half_life_days: float) -> pl.DataFrame:
+    age = pl.col("age_days").cast(pl.Float64).fill_null(0.0).clip(0.0)
+    decayed = pl.col("weight").cast(pl.Float64) * (-age / half_life_days * np.log(2.0)).exp()
+    merged = (
+        entries.with_columns(weight=decayed, age_days=age)
+        .group_by("user", "item", "pool")
+        .agg(pl.col("weight").sort().sum(), pl.col("age_days").min())
+    )
+    return merged.sort("user", "age_days", "pool")
+
+
+def _row_starts(users: pl.Series, n_users: int) -> IntVector:
+    return np.searchsorted(users.to_numpy(), np.arange(n_users + 1)).astype(np.int64)

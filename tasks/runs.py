@@ -1,0 +1,92 @@
+"""The run's own records: what ran, what each stage did, where its files are. Reads and writes runs, stage_runs, stage_outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from tasks.contracts.report import StepReport
+from warehouse.clock import utc_now
+from warehouse.connection import DATABASE, open_warehouse
+from warehouse.lock import hold_run_lock
+
+
+def start_run(folder: Path, run_id: str, *, as_of: date, catalogs: Sequence[str], code_version: str) -> None:
+    """Record the start of a run; runs that a dead process left "running" are marked as interrupted.
+
+    The caller holds the run lock, so that no other run can be alive.
+    """
+    with open_warehouse(folder) as warehouse, warehouse.transaction():
+        warehouse.run("queries/mark_interrupted", now=utc_now())
+        warehouse.insert(
+            "runs",
+            pl.DataFrame(
+                {
+                    "run_id": [run_id],
+                    "as_of": [as_of],
+                    "status": ["running"],
+                    "catalogs": [list(catalogs)],
+                    "started_at": [utc_now()],
+                    "code_version": [code_version],
+                }
+            ),
+        )
+
+
+def finish_run(folder: Path, run_id: str, *, status: str, message: str, peak_rss_mb: float) -> None:
+    """Record how a run ended: completed, failed or gated."""
+    with open_warehouse(folder) as warehouse:
+        warehouse.run(
+            "queries/finish_run", run_id=run_id, status=status, message=message, peak_rss_mb=peak_rss_mb, now=utc_now()
+        )
+
+
+def record_stage(folder: Path, run_id: str, report: StepReport, *, status: str, started_at: datetime) -> None:
+    """Record what a stage did for one catalog."""
+    with open_warehouse(folder) as warehouse:
+        warehouse.insert(
+            "stage_runs",
+            pl.DataFrame(
+                {
+                    "run_id": [run_id],
+                    "catalog": [report.catalog],
+                    "stage": [report.stage],
+                    "status": [status],
+                    "rows_in": [report.rows_in],
+                    "rows_out": [report.rows_out],
+                    "dropped": [json.dumps(dict(report.dropped), sort_keys=True)],
+                    "requests": [report.requests],
+                    "tokens_in": [report.tokens_in],
+                    "tokens_out": [report.tokens_out],
+                    "cost_usd": [report.cost_usd],
+                    "seconds": [report.seconds],
+                    "peak_rss_mb": [report.peak_rss_mb],
+                    "notes": [list(report.notes)],
+                    "started_at": [started_at],
+                    "finished_at": [utc_now()],
+                },
+                schema_overrides={"notes": pl.List(pl.String)},
+            ),
+            on_conflict="replace",
+        )
+
+
+@contextmanager
+def hold_lock(folder: Path) -> Iterator[None]:
+    """One run at a time; the lock is freed when its process dies."""
+    with hold_run_lock(folder):
+        yield
+
+
+def known_catalogs(folder: Path) -> list[tuple[Path, dict[str, str]]]:
+    """The files and parameters of the catalogs that the last completed ingest of each saw; [] without a warehouse."""
+    if not (folder / DATABASE).exists():
+        return []
+    with open_warehouse(folder) as warehouse:
+        rows = warehouse.query("queries/known_catalogs").to_dicts()
+    return [(Path(row["file"]), json.loads(row["parameters"])) for row in rows]

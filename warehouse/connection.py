@@ -1,0 +1,135 @@
+"""Opens the warehouse and runs the statements of sql/ by name.
+
+Reads and writes `<folder>/nightjar.duckdb`. One process writes at a time (DuckDB's own rule); every change is made in a
+transaction, so that a killed process leaves the last committed state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from warehouse.errors import LockedError, WarehouseError
+from warehouse.migrations import migrate
+from warehouse.statements import list_statements, read_statement
+
+DATABASE = "nightjar.duckdb"
+
+
+class Warehouse:
+    """An open warehouse. Use `open_warehouse`, which closes it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.connection = connection
+        self.folder = folder
+
+    def query(self, name: str, **values: Any) -> pl.DataFrame:
+        """The result of `sql/<name>.sql` with `$key` filled from values."""
+        return _to_polars(self.arrow(name, **values))
+
+    def arrow(self, name: str, **values: Any) -> pa.Table:
+        """The same as an Arrow table."""
+        statement = read_statement(name)
+        try:
+            return self.connection.sql(statement, params=values or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise WarehouseError(_describe(error, statement)) from error
+
+    def stream(self, name: str, *, rows: int = 5000, **values: Any) -> Iterator[pl.DataFrame]:
+        """The result of `sql/<name>.sql` in frames of about `rows` rows, on a cursor of its own: bounded memory."""
+        cursor = self.connection.cursor()
+        reader = cursor.sql(read_statement(name), params=values or None).to_arrow_reader(rows)
+        for batch in reader:
+            if batch.num_rows:
+                yield _to_polars(pa.Table.from_batches([batch]))
+
+    def run(self, name: str, **values: Any) -> None:
+        """Execute `sql/<name>.sql`, which may hold several statements without values."""
+        self._run(read_statement(name), values)
+
+    def value(self, name: str, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        table = self.arrow(name, **values)
+        return table.column(0)[0].as_py() if table.num_rows else None
+
+    def insert(self, table: str, frame: pl.DataFrame, *, on_conflict: str = "error") -> None:
+        """Append a frame by column name; on_conflict: "error", "ignore", or "replace" (by primary key)."""
+        if frame.is_empty():
+            return
+        verb = {"error": "insert", "ignore": "insert or ignore", "replace": "insert or replace"}[on_conflict]
+        columns = ", ".join(f'"{column}"' for column in frame.columns)
+        self.connection.register("incoming", frame.to_arrow())
+        try:
+            self.connection.execute(f'{verb} into "{table}" ({columns}) select {columns} from incoming')
+        except duckdb.Error as error:
+            raise WarehouseError(f"rows for table {table!r} were refused: {error}") from error
+        finally:
+            self.connection.unregister("incoming")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.connection.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    def _run(self, statement: str, values: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+        try:
+            return self.connection.execute(statement, dict(values) or None)
+        except duckdb.Error as error:
+            raise WarehouseError(_describe(error, statement)) from error
+
+
+@contextmanager
+def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: int | None = None) -> Iterator[Warehouse]:
+    """Open (and, for writing, create and migrate) the warehouse in `folder`, and close it at the end."""
+    path = folder / DATABASE
+    if read_only and not path.exists():
+        raise WarehouseError(
+            f"there is no warehouse in {str(folder)!r} yet; run `nightjar ingest --catalog FILE` first"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "temp_directory": str(folder / "tmp"),
+    }
+    if memory_limit_mb is not None:
+        config["memory_limit"] = f"{memory_limit_mb}MB"
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only, config=config)
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise LockedError(
+                f"the warehouse {str(path)!r} is open in another process; try again when it is done"
+            ) from error
+        raise WarehouseError(f"the warehouse {str(path)!r} can't be opened: {error}") from error
+    try:
+        if not read_only:
+            migrate(connection)
+            for name in list_statements("marts"):
+                connection.execute(f"create or replace view {name.split('/')[1]} as {read_statement(name)}")
+        yield Warehouse(connection, folder)
+    finally:
+        connection.close()
+
+
+def _describe(error: duckdb.Error, statement: str) -> str:
+    return f"{error}\nin statement: {statement.strip()[:200]}"
+
+
+def _to_polars(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
+    if not isinstance(frame, pl.DataFrame):
+        raise WarehouseError("a statement returned no table")
+    return frame

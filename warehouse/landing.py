@@ -1,0 +1,79 @@
+"""Lands labels in small transactions, so that a crash loses at most the group in flight.
+
+Writes one label table and `dead_letters`. A group is committed after `rows` replies or `seconds`, whichever is first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from warehouse.connection import Warehouse
+
+
+class Landing:
+    """Collects label rows and dead letters, and commits them group by group; close it with `flush`."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        table: str,
+        *,
+        catalog: str,
+        task: str,
+        schema: Mapping[str, Any],
+        rows: int = 50,
+        seconds: float = 1.0,
+    ) -> None:
+        self.warehouse = warehouse
+        self.table = table
+        self.catalog = catalog
+        self.task = task
+        self.schema = dict(schema)
+        self.rows = rows
+        self.seconds = seconds
+        self.n_labels = 0
+        self.n_dead = 0
+        self._keys: list[str] = []
+        self._labels: list[Mapping[str, Any]] = []
+        self._dead: list[Mapping[str, Any]] = []
+        self._last = time.monotonic()
+
+    def label(self, key: str, row: Mapping[str, Any]) -> None:
+        """Take the label of the question `key`; its dead letter, if there is one, is forgotten in the same commit."""
+        self._keys.append(key)
+        self._labels.append(row)
+        self._flush_if_due()
+
+    def dead_letter(self, row: Mapping[str, Any]) -> None:
+        """Take a question that got no answer."""
+        self._dead.append(row)
+        self._flush_if_due()
+
+    def flush(self) -> None:
+        """Commit what is held."""
+        if self._labels or self._dead:
+            with self.warehouse.transaction():
+                if self._labels:
+                    self.warehouse.insert(
+                        self.table, pl.DataFrame(self._labels, schema=self.schema, orient="row"), on_conflict="replace"
+                    )
+                    self.warehouse.run(
+                        "queries/forget_dead_letters", catalog=self.catalog, task=self.task, keys=self._keys
+                    )
+                if self._dead:
+                    self.warehouse.insert("dead_letters", pl.DataFrame(self._dead), on_conflict="replace")
+        self.n_labels += len(self._labels)
+        self.n_dead += len(self._dead)
+        self._keys.clear()
+        self._labels.clear()
+        self._dead.clear()
+        self._last = time.monotonic()
+
+    def _flush_if_due(self) -> None:
+        held = len(self._labels) + len(self._dead)
+        if held >= self.rows or time.monotonic() - self._last >= self.seconds:
+            self.flush()

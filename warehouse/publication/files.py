@@ -1,0 +1,161 @@
+"""Writes one table of one catalog as sorted Parquet, from a stream of frames in any order.
+
+DuckDB sorts, on disk when the rows do not fit its memory limit, so that a million users fit; pyarrow writes, because it
+keeps nullability, descriptions and metadata as the contract states them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import PublicationError
+from warehouse.publication.tables import SCHEMA_VERSION, Table
+from warehouse.shards import sync_file
+
+ROWS_PER_FILE = 2_000_000
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One Parquet file; path is relative to the published folder, with forward slashes."""
+
+    path: str
+    catalog: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def write_table(
+    frames: Iterable[pl.DataFrame],
+    table: Table,
+    *,
+    root: Path,
+    folder: str,
+    stem: str,
+    catalog: str,
+    metadata: Mapping[str, str],
+    memory_limit_mb: int,
+    rows_per_file: int = ROWS_PER_FILE,
+) -> list[PublishedFile]:
+    """Write the frames of one catalog to `<root>/<folder>/<stem>-00000.parquet` and on; without rows, one empty file.
+
+    Columns that the contract does not name are left out. Raises PublicationError for a missing column, a value of
+    another type, a null where none may be, or a row of another catalog.
+    """
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    written: list[PublishedFile] = []
+    batches = _sort(frames, table, catalog=catalog, scratch=root / "tmp", memory_limit_mb=memory_limit_mb)
+    batch = next(batches, None)
+    while batch is not None or not written:
+        relative = f"{folder}/{stem}-{len(written):05d}.parquet"
+        with _open_writer(root / relative, table, metadata) as writer:
+            rows = 0
+            while batch is not None and rows < rows_per_file:
+                writer.write_table(batch, row_group_size=table.row_group_rows)
+                rows += batch.num_rows
+                batch = next(batches, None)
+        sync_file(root / relative)
+        written.append(describe_file(root, relative, catalog=catalog, rows=rows))
+    return written
+
+
+def describe_file(root: Path, relative: str, *, catalog: str, rows: int) -> PublishedFile:
+    """The file's entry in the manifest, with the checksum of what is on disk."""
+    with (root / relative).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return PublishedFile(
+        path=relative, catalog=catalog, rows=rows, bytes=(root / relative).stat().st_size, sha256=digest
+    )
+
+
+def _open_writer(path: Path, table: Table, metadata: Mapping[str, str]) -> pq.ParquetWriter:
+    schema = table.schema.with_metadata(
+        {"nightjar.table": table.name, "nightjar.schema_version": SCHEMA_VERSION, **metadata}
+    )
+    order = pq.SortingColumn.from_ordering(schema, [(name, "ascending") for name in table.sorted_by])
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True, sorting_columns=order)
+
+
+def _sort(
+    frames: Iterable[pl.DataFrame], table: Table, *, catalog: str, scratch: Path, memory_limit_mb: int
+) -> Iterator[pa.Table]:
+    faults: list[Exception] = []
+    incoming = pa.RecordBatchReader.from_batches(_open_schema(table), _conform_all(frames, table, catalog, faults))
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_limit_mb}MB",
+        "temp_directory": str(scratch),
+    }
+    columns, order = (", ".join(f'"{name}"' for name in names) for names in (table.names, table.sorted_by))
+    with duckdb.connect(":memory:", config=config) as connection:
+        connection.register("incoming", incoming)
+        try:
+            ordered = connection.sql(f"select {columns} from incoming order by {order}")
+            reader: pa.RecordBatchReader = ordered.to_arrow_reader(table.row_group_rows)
+            for rows in _regroup(reader, table.row_group_rows):
+                yield rows.cast(table.schema)
+        except duckdb.Error as error:
+            # What went wrong in a frame reaches us wrapped by DuckDB: the error itself says more.
+            raise faults[0] if faults else PublicationError(f"table {table.name!r} can't be sorted: {error}") from error
+
+
+def _regroup(reader: pa.RecordBatchReader, n_rows: int) -> Iterator[pa.Table]:
+    """Tables of n_rows each, the last one shorter, so that the same rows always make the same bytes."""
+    held = pa.Table.from_batches([], schema=reader.schema)
+    for batch in reader:
+        held = pa.concat_tables([held, pa.Table.from_batches([batch])])
+        while held.num_rows >= n_rows:
+            yield held.slice(0, n_rows).combine_chunks()
+            held = held.slice(n_rows)
+    if held.num_rows:
+        yield held.combine_chunks()
+
+
+def _conform_all(
+    frames: Iterable[pl.DataFrame], table: Table, catalog: str, faults: list[Exception]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        for frame in frames:
+            yield from _conform(frame, table, catalog).to_batches()
+    except Exception as error:
+        faults.append(error)
+        raise
+
+
+def _conform(frame: pl.DataFrame, table: Table, catalog: str) -> pa.Table:
+    missing = [name for name in table.names if name not in frame.columns]
+    if missing:
+        raise PublicationError(f"rows for table {table.name!r} lack column {missing[0]!r}; they have {frame.columns}")
+    for column in table.columns:
+        n_null = 0 if column.nullable else frame[column.name].null_count()
+        if n_null:
+            raise PublicationError(
+                f"column {column.name!r} of table {table.name!r} is null in {n_null} rows of catalog {catalog!r}; "
+                "the contract allows none: fill it where it is made"
+            )
+    strangers = frame.filter(pl.col("catalog") != catalog)
+    if strangers.height:
+        raise PublicationError(
+            f"rows for catalog {catalog!r} of table {table.name!r} name catalog {strangers['catalog'][0]!r}; "
+            "publish each catalog's rows under its own name"
+        )
+    try:
+        return frame.select(table.names).to_arrow().cast(_open_schema(table))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise PublicationError(f"rows for table {table.name!r} don't fit the contract: {error}") from error
+
+
+def _open_schema(table: Table) -> pa.Schema:
+    """The types while DuckDB sorts: all nullable, and times naive, for it needs an extension to know time zones."""
+    return pa.schema(
+        pa.field(column.name, pa.timestamp("us") if pa.types.is_timestamp(column.type) else column.type)
+        for column in table.columns
+    )
