@@ -34,7 +34,7 @@ from tasks.ranking.splits import check_splits, split_of
 from tasks.ranking.top_n import take_top
 from tasks.ranking.training_rows import select_training_rows
 from tasks.ranking.truth import grade_interactions, merge_truth, split_history
-from tasks.retrieval.candidates import add_pairs, build_sources, candidates_for_shard
+from tasks.retrieval.candidates import add_pairs, build_sources, candidates_for_shard, similarity_of
 from tasks.retrieval.item_index import ItemIndex, build_item_index, decay_popularity
 from tasks.retrieval.source import Source
 from tasks.retrieval.user_shard import build_user_shard
@@ -139,8 +139,14 @@ def prepare(films: Films, vectors: np.ndarray[tuple[int, int], np.dtype[np.float
     popularity = decay_popularity(parts.history, item_ids, half_life_days=CANDIDATES.popularity_half_life_days)
     index = build_item_index(films.items, vectors, popularity=popularity)
     blank = pl.DataFrame(schema={"item_id": pl.String, "label": pl.String, "share": pl.Float64})
+    sources = build_sources(index, CANDIDATES, interactions=parts.history)
     facts = build_item_facts(
-        index.item_ids, topics=blank, categories=films.genres, authors=blank.drop("share"), interactions=parts.history
+        index.item_ids,
+        topics=blank,
+        categories=films.genres,
+        authors=blank.drop("share"),
+        interactions=parts.history,
+        neighbours=similarity_of(sources),
     )
     graded = grade_interactions(parts.held_out, RELEVANCE.grades)
     judged = graded.head(0).with_columns(sampling_probability=pl.lit(1.0))
@@ -151,7 +157,7 @@ def prepare(films: Films, vectors: np.ndarray[tuple[int, int], np.dtype[np.float
     check_splits(splits)
     return Prepared(
         index=index,
-        sources=build_sources(index, CANDIDATES, interactions=parts.history),
+        sources=sources,
         facts=facts,
         history=parts.history,
         truth=merge_truth(judge=judged, interactions=graded, order=RELEVANCE.truth),

@@ -14,7 +14,9 @@ from tasks.contracts.context import Progress as ProgressSink
 from tasks.contracts.report import StepReport
 
 PLAIN_SECONDS = 10.0
-out = Console(highlight=False, soft_wrap=True)
+PLAIN_WIDTH = 120
+# Elsewhere than on a terminal (a log, a pipe) tables are not squeezed into 80 columns.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def announce(report: StepReport) -> None:

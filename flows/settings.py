@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     shard_users: Annotated[int, Field(ge=1)] = 2000
     memory_limit_mb: Annotated[int, Field(ge=256)] | None = None
     keep_runs: Annotated[int, Field(ge=1)] = 3
-    keep_publications: Annotated[int, Field(ge=1)] = 7
+    keep_publications: Annotated[int, Field(ge=2)] = 7
     model: str = "gpt-4o-mini"
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"

@@ -25,7 +25,7 @@ def print_summary(folder: Path, run_id: str, reports: Sequence[StepReport]) -> N
     spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in stages.items())
     out.print(f"\nrun {run_id} completed; seconds a stage: {spent}; peak memory {peak_rss_mb():.0f} MiB", markup=False)
     metrics = read_metrics(folder, run_id)
-    for catalog in metrics["catalog"].unique(maintain_order=True).to_list():
+    for catalog in [str(name) for name in metrics["catalog"].unique(maintain_order=True)]:
         out.print(_metrics_table(catalog, metrics.filter(pl.col("catalog") == catalog)))
     if any(report.stage == "publish" for report in reports):
         _print_publication(read_sample(folder))
@@ -34,7 +34,7 @@ def print_summary(folder: Path, run_id: str, reports: Sequence[StepReport]) -> N
 def _metrics_table(catalog: str, metrics: pl.DataFrame) -> Table:
     named = metrics.with_columns(name=pl.concat_str("metric", pl.lit("@"), "k"))
     table = Table(
-        title=f"{catalog}: {metrics['n_users'].max()} held-out users, mean [95 % interval]", title_justify="left"
+        title=f"{catalog}: {metrics['n_users'].max()} held-out users [95 % interval]", title_justify="left"
     )
     table.add_column("ranker")
     for name in SHOWN:
@@ -44,7 +44,8 @@ def _metrics_table(catalog: str, metrics: pl.DataFrame) -> Table:
         cells = []
         for name in SHOWN:
             row = named.row(by_predicate=(pl.col("ranker") == ranker) & (pl.col("name") == name), named=True)
-            interval = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+            has_interval = name == SHOWN[0] and row["ci_low"] is not None
+            interval = f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]" if has_interval else ""
             cells.append(f"{row['value']:.3f}{interval}")
         table.add_row(ranker, *cells)
     return table

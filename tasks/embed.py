@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import ConfigError
+from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.embedding.protocol import Embedder
 from tasks.labeling.activate import activate
@@ -61,6 +62,18 @@ def embed(context: StepContext) -> StepReport:
         rows_out=n_items + n_users,
         notes=(f"{n_items} items and {n_users} users embedded with {embedder.name}",),
     )
+
+
+def plan_embed(context: StepContext) -> PlanLine:
+    """How many items and users have no vector under the fingerprints that count now."""
+    catalog = context.catalog
+    with open_warehouse(context.folder) as warehouse:
+        of_items = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_items") or ""
+        of_users = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_users") or ""
+        items = warehouse.stream("queries/items_to_embed", catalog=catalog.name, fingerprint=of_items)
+        users = warehouse.stream("queries/users_to_embed", user_space=catalog.user_space, fingerprint=of_users)
+        due = sum(frame.height for frame in items) + sum(frame.height for frame in users)
+    return PlanLine("embed", catalog.name, due, context.embedding_model)
 
 
 def fields_of(template: str, *, allowed: frozenset[str], key: str) -> set[str]:

@@ -14,9 +14,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
+from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.labelers.protocol import Enrichment, ItemText
-from tasks.labeling import build_labeler, land_replies
+from tasks.labeling import build_labeler, land_replies, make_labeler
+from tasks.labeling.estimate import estimate_line
 from warehouse.connection import Warehouse, open_warehouse
 
 SCHEMA = {
@@ -46,6 +48,14 @@ def enrich(context: StepContext) -> StepReport:
             schema=SCHEMA,
             row_of=_row,
         )
+
+
+def plan_enrich(context: StepContext) -> PlanLine:
+    """What enriching would take, from the work list; asks nothing."""
+    with open_warehouse(context.folder) as warehouse:
+        labeler = make_labeler("enrich", context, warehouse)
+        due = _questions(warehouse, context, labeler.fingerprint("enrich"))
+        return estimate_line("enrich", context, labeler, due)
 
 
 def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str) -> Iterator[ItemText]:

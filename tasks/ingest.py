@@ -84,11 +84,7 @@ def _stage_kind(warehouse: Warehouse, context: StepContext, kind: Kind) -> int:
     sources: tuple[SourceConfig, ...] = getattr(context.catalog, kind)
     for source in sources:
         for batch in _limited(read_batches(source, kind, events=context.catalog.event_names), context.limit):
-            rows = (
-                batch.records
-                .with_row_index("seq", offset=seen)
-                .with_columns(pl.col("seq").cast(pl.Int64))
-            )
+            rows = batch.records.with_row_index("seq", offset=seen).with_columns(pl.col("seq").cast(pl.Int64))
             warehouse.insert(f"staged_{kind}", rows)
             if batch.bad:
                 warehouse.insert("staged_bad", pl.DataFrame([{"kind": kind, **asdict(bad)} for bad in batch.bad]))

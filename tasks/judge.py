@@ -19,10 +19,12 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
+from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.labelers.protocol import ItemText, JudgeAnswer, JudgeQuestion, UserText
-from tasks.labeling import build_labeler, land_replies
+from tasks.labeling import build_labeler, land_replies, make_labeler
 from tasks.labeling.activate import activate
+from tasks.labeling.estimate import estimate_line
 from tasks.labeling.sampling import STRATA, draw_pairs
 from tasks.ranking.splits import split_of
 from warehouse.connection import Warehouse, open_warehouse
@@ -46,7 +48,7 @@ def judge(context: StepContext) -> StepReport:
     if context.catalog.judge.pairs_per_user == 0 and context.catalog.judge.evaluation_pairs_per_user == 0:
         return StepReport(stage="judge", catalog=context.catalog.name, notes=("the catalog switches the judge off",))
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
-        design = hash_config(context.catalog.judge, context.catalog.ranking.test_share)
+        design = _design(context)
         activate(warehouse, context, task="judge_design", fingerprint=design, labeler="sample")
         n_drawn = _draw(warehouse, context, design)
         labeler = build_labeler("judge", context, warehouse)
@@ -61,6 +63,27 @@ def judge(context: StepContext) -> StepReport:
             row_of=_row,
         )
     return replace(report, notes=(*report.notes, f"{n_drawn} pairs newly drawn"))
+
+
+def plan_judge(context: StepContext) -> PlanLine:
+    """What judging would take: pairs drawn and not labeled, and about how many more will be drawn; asks nothing."""
+    config = context.catalog.judge
+    if config.pairs_per_user == 0 and config.evaluation_pairs_per_user == 0:
+        return PlanLine("judge", context.catalog.name, 0, "nobody", note="the catalog switches the judge off")
+    with open_warehouse(context.folder) as warehouse:
+        design = _design(context)
+        labeler = make_labeler("judge", context, warehouse)
+        due = _questions(warehouse, context, design, labeler.fingerprint("judge"))
+        users = warehouse.query(
+            "queries/judge_users", catalog=context.catalog.name, user_space=context.catalog.user_space, design=design
+        )
+        new = min(int((~users["is_drawn"]).sum()), config.max_users)
+        note = f"about {new * config.pairs_per_user} more pairs are drawn for {new} new users" if new else ""
+        return estimate_line("judge", context, labeler, due, note=note)
+
+
+def _design(context: StepContext) -> str:
+    return hash_config(context.catalog.judge, context.catalog.ranking.test_share)
 
 
 def _draw(warehouse: Warehouse, context: StepContext, design: str) -> int:

@@ -22,6 +22,7 @@ from warehouse.outputs import latest_output, sweep_outputs
 from warehouse.publication import CatalogFacts, Publication, RunFacts, TableRows
 from warehouse.publication import publish as publish_rows
 
+PUBLISH_MEMORY_MB = 1024
 STREAMED_TABLES = ("item_topics", "item_enrichments", "item_groups", "similar_items", "labels")
 
 
@@ -36,7 +37,8 @@ def publish(context: StepContext) -> StepReport:
             context.folder / "published",
             _rows(warehouse, catalogs),
             facts=_facts(warehouse, context, catalogs),
-            keep=max(2, context.keep_publications),
+            keep=context.keep_publications,
+            memory_limit_mb=context.memory_limit_mb or PUBLISH_MEMORY_MB,
         )
         _record(warehouse, publication)
         sweep_outputs(warehouse, keep=context.keep_runs)

@@ -20,10 +20,12 @@ from scipy.sparse.csgraph import connected_components
 
 from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
+from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.labelers.protocol import ItemText, PairQuestion, SimilarAnswer
-from tasks.labeling import build_labeler, land_replies
+from tasks.labeling import build_labeler, land_replies, make_labeler
 from tasks.labeling.activate import activate
+from tasks.labeling.estimate import estimate_line
 from tasks.retrieval.neighbours import find_near_pairs
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.vectors import read_vectors
@@ -44,8 +46,7 @@ def similar(context: StepContext) -> StepReport:
     catalog = context.catalog
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         labeler = build_labeler("similar", context, warehouse)
-        embedding = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_items") or ""
-        of_pairs = hash_config(embedding, catalog.similar)
+        of_pairs = _pairs_fingerprint(warehouse, context)
         activate(warehouse, context, task="similar_pairs", fingerprint=of_pairs, labeler="cosine")
         n_scanned = _scan(warehouse, context, of_pairs)
         cosines: dict[str, float] = {}
@@ -78,6 +79,17 @@ def similar(context: StepContext) -> StepReport:
     return replace(report, notes=notes)
 
 
+def plan_similar(context: StepContext) -> PlanLine:
+    """What verifying would take, from the pairs known so far; asks nothing."""
+    with open_warehouse(context.folder) as warehouse:
+        labeler = make_labeler("similar", context, warehouse)
+        of_pairs = _pairs_fingerprint(warehouse, context)
+        new = warehouse.query("queries/items_to_scan", catalog=context.catalog.name, fingerprint=of_pairs).height
+        due = _questions(warehouse, context, of_pairs, labeler.fingerprint("similar"), {})
+        note = f"pairs of {new} new contents are known when they are embedded" if new else ""
+        return estimate_line("similar", context, labeler, due, note=note)
+
+
 def group_items(edges: pl.DataFrame) -> pl.DataFrame:
     """Connected components of edges (item_a, item_b): one row per item that has a near-duplicate.
 
@@ -99,6 +111,11 @@ def group_items(edges: pl.DataFrame) -> pl.DataFrame:
         group_id=pl.col("item_id").min().over("component"), n_items=pl.len().over("component").cast(pl.Int64)
     )
     return grouped.filter(pl.col("n_items") > 1).drop("component").sort("item_id")
+
+
+def _pairs_fingerprint(warehouse: Warehouse, context: StepContext) -> str:
+    embedding = warehouse.value("queries/active_fingerprint", catalog=context.catalog.name, task="embed_items")
+    return hash_config(embedding, context.catalog.similar)
 
 
 def _scan(warehouse: Warehouse, context: StepContext, fingerprint: str) -> int:

@@ -17,9 +17,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
+from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.labelers.protocol import ItemText, TopicAnswer
-from tasks.labeling import build_labeler, land_replies
+from tasks.labeling import build_labeler, land_replies, make_labeler, must_fit_prototypes
+from tasks.labeling.estimate import estimate_line
 from warehouse.connection import Warehouse, open_warehouse
 
 SCHEMA = {
@@ -50,6 +52,21 @@ def topics(context: StepContext) -> StepReport:
             schema=SCHEMA,
             row_of=_row,
         )
+
+
+def plan_topics(context: StepContext) -> PlanLine:
+    """What labeling would take, from the work list; asks nothing and fits nothing."""
+    if not context.catalog.taxonomy:
+        return PlanLine("topics", context.catalog.name, 0, "nobody", note="the catalog has no taxonomy")
+    with open_warehouse(context.folder) as warehouse:
+        if must_fit_prototypes(context, warehouse):
+            due = warehouse.value("queries/count_active_contents", catalog=context.catalog.name)
+            return PlanLine(
+                "topics", context.catalog.name, due, "embedded", note="the prototypes are fitted anew: all are due"
+            )
+        labeler = make_labeler("topics", context, warehouse)
+        due = _questions(warehouse, context, labeler.fingerprint("topics"))
+        return estimate_line("topics", context, labeler, due)
 
 
 def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str) -> Iterator[ItemText]:

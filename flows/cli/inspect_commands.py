@@ -12,14 +12,20 @@ app = typer.Typer()
 
 
 @app.command()
-def plan(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
+def plan(
+    context: typer.Context,
+    catalog: Catalogs = None,
+    param: Parameters = None,
+    as_of: AsOf = None,
+    prompts: Annotated[bool, typer.Option(help="Also show one rendered prompt a task.")] = False,
+) -> None:
     """Say what each stage would do: rows due, requests, estimated tokens and money. Spends nothing.
 
     Example: nightjar plan --catalog examples/sample/news.toml
     """
     from flows.plan import print_plan
 
-    print_plan(make_request(context, catalogs=catalog, params=param, as_of=as_of))
+    print_plan(make_request(context, catalogs=catalog, params=param, as_of=as_of), shows_prompts=prompts)
 
 
 @app.command()

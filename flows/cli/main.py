@@ -43,8 +43,10 @@ def configure(
 
 def _prepare_prefect(folder: Path, *, verbose: bool) -> None:
     """Defaults for Prefect, which reads them on import; what the operator has set stays."""
+    home = (folder / "prefect").resolve()
+    home.mkdir(parents=True, exist_ok=True)
     defaults = {
-        "PREFECT_HOME": str((folder / "prefect").resolve()),
+        "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "DO_NOT_TRACK": "1",

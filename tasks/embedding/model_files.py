@@ -29,7 +29,9 @@ def find_model_folder(model: str) -> Path:
     if folder.is_dir():
         return folder
     if model.startswith((".", "/", "~")):
-        raise ModelFileError(f"embedding model {model!r} is no folder; give an existing folder, a hub name or {PACKAGED_MODEL!r}")
+        raise ModelFileError(
+            f"embedding model {model!r} is no folder; give an existing folder, a hub name or {PACKAGED_MODEL!r}"
+        )
     return _download_from_hub(model)
 
 
@@ -51,7 +53,9 @@ def hash_model_folder(folder: Path) -> str:
     """sha256 over names and contents of all files that shape the vectors. Raises ModelFileError when there are no weights."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in _HASHED_SUFFIXES and path.is_file())
     if not any(path.suffix in {".safetensors", ".bin"} for path in files):
-        raise ModelFileError(f"embedding model folder {str(folder)!r} holds no weights; expected a sentence-transformers model")
+        raise ModelFileError(
+            f"embedding model folder {str(folder)!r} holds no weights; expected a sentence-transformers model"
+        )
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{path.relative_to(folder).as_posix()}\0{hash_file(path)}\n".encode())

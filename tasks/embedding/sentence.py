@@ -23,7 +23,9 @@ EMBEDDER_VERSION = "1"
 MAX_TOKENS = 256
 """all-MiniLM-L6-v2 was trained on texts of at most 256 word pieces; longer texts are cut there."""
 
-BATCH_SIZE = 32
+MIN_BATCH, MAX_BATCH, BATCH_CHARS = 32, 512, 32_000
+"""Texts a batch: 32 long ones, or as many short ones as make up as much work; single words run four times faster so."""
+
 _PRECISION = "float32"
 
 
@@ -67,18 +69,22 @@ class SentenceEmbedder:
         """
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
-        for start in range(0, len(order), BATCH_SIZE):
-            batch = order[start : start + BATCH_SIZE]
-            with self._lock:
-                vectors[batch] = self._load().encode(
-                    [texts[index] for index in batch],
-                    batch_size=BATCH_SIZE,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                )
+        done = 0
+        while done < len(order):
+            longest = len(texts[order[done]])
+            batch = order[done : done + min(MAX_BATCH, max(MIN_BATCH, BATCH_CHARS // max(1, longest)))]
+            vectors[batch] = self._encode_batch([texts[index] for index in batch])
+            done += len(batch)
             if on_progress is not None:
-                on_progress(start + len(batch), len(order))
+                on_progress(done, len(order))
         return vectors
+
+    def _encode_batch(self, texts: list[str]) -> Matrix:
+        with self._lock:
+            encoded = self._load().encode(
+                texts, batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False
+            )
+        return np.asarray(encoded, dtype=np.float32)
 
     def _load(self) -> SentenceTransformer:
         if self._model is None:
@@ -86,7 +92,7 @@ class SentenceEmbedder:
             from sentence_transformers import SentenceTransformer
             from transformers.utils import logging
 
-            logging.disable_progress_bar()
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
             self._model = SentenceTransformer(str(self._folder), device=self._device, local_files_only=True)
             self._model.max_seq_length = min(self._model.max_seq_length or MAX_TOKENS, MAX_TOKENS)
         return self._model

@@ -16,7 +16,8 @@ With p_i = 1 these are the ordinary metrics. With p_i < 1 they are Horvitz-Thomp
 1952; for retrieval Yilmaz and Aslam 2006) for samples drawn pair by pair, independently of the lists: dcg and precision
 are unbiased, so is the numerator of map; ndcg, recall and map are ratios of such estimates, so a single user's value
 may exceed 1 and only means over users say anything. mrr and hit_rate can't be reweighted: they count what is known,
-a lower bound. Unlabelled items count as grade 0.
+a lower bound. Unlabelled items count as grade 0. A user none of whose relevant items was sampled can't be told from one
+who has none and is left out, which flatters every system alike where few pairs a user are labelled.
 """
 
 from __future__ import annotations

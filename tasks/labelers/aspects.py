@@ -60,7 +60,13 @@ _FORMS = {
 
 
 def find_aspects(
-    aspects: Sequence[str], *, title: str, text: str, keyphrases: Sequence[KeyPhrase], phrases: PhraseVectors, scale: Scale
+    aspects: Sequence[str],
+    *,
+    title: str,
+    text: str,
+    keyphrases: Sequence[KeyPhrase],
+    phrases: PhraseVectors,
+    scale: Scale,
 ) -> dict[str, str]:
     """The aspects of which the text says something, each with at most three phrases of the text, by comma."""
     if not aspects:
@@ -101,7 +107,9 @@ def tell_kinds(names: Sequence[Name], phrases: PhraseVectors) -> Mapping[str, st
     if not unsure:
         return kinds
     vectors = phrases.encode(unsure)
-    cosines = np.stack([(vectors @ phrases.encode(examples).T).mean(axis=1) for examples in NAME_EXAMPLES.values()], axis=1)
+    cosines = np.stack(
+        [(vectors @ phrases.encode(examples).T).mean(axis=1) for examples in NAME_EXAMPLES.values()], axis=1
+    )
     for text, row in zip(unsure, cosines, strict=True):
         runner_up, best = np.sort(row)[-2:]
         if best - runner_up >= MIN_LEAD:
@@ -118,9 +126,7 @@ def _find_form(aspect: str, text: str) -> list[str]:
     return list(dict.fromkeys(match.group() for match in pattern.finditer(text))) if pattern else []
 
 
-def _find_nearest(
-    aspect: str, keyphrases: Sequence[KeyPhrase], phrases: PhraseVectors, scale: Scale
-) -> list[str]:
+def _find_nearest(aspect: str, keyphrases: Sequence[KeyPhrase], phrases: PhraseVectors, scale: Scale) -> list[str]:
     candidates = keyphrases[:MAX_CANDIDATES]
     if _form_of(aspect) is not None or not candidates:
         return []

@@ -64,7 +64,9 @@ class EmbeddedLabeler:
     ) -> None:
         names = taxonomy_names(taxonomy)
         if prototypes is not None and prototypes.names != names:
-            raise LabelerError(f"prototypes are for topics {prototypes.names}, the taxonomy has {names}; fit them again")
+            raise LabelerError(
+                f"prototypes are for topics {prototypes.names}, the taxonomy has {names}; fit them again"
+            )
         self._embedder = embedder
         self._taxonomy = tuple(taxonomy)
         self._prototypes = prototypes

@@ -1,11 +1,11 @@
 """Enrichment that extracts and does not invent: every phrase and sentence stands in the item's own text. Pure.
 
-    summary    its most central sentences (`summaries`)
-    keywords   its key phrases (`keyphrases`)
-    themes     its key phrases of several words
-    mood       the nearest of six described moods, or neutral; audience likewise (`tone`)
-    aspects    phrases of the text for each aspect that the catalog asks for (`aspects`)
-    confidence how much of the text's vocabulary the summary carries, in [0, 1]; a measure of coverage, no probability
+- summary: its most central sentences (`summaries`)
+- keywords: its key phrases (`keyphrases`)
+- themes: its key phrases of several words
+- mood: the nearest of six described moods, or neutral; audience likewise (`tone`)
+- aspects: phrases of the text for each aspect that the catalog asks for (`aspects`)
+- confidence: how much of the text's vocabulary the summary carries, in [0, 1]; a measure of coverage, no probability
 """
 
 from __future__ import annotations

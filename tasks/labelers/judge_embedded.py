@@ -2,10 +2,10 @@
 
 Four kinds of evidence, each a strength in [0, 1] times the most that it may prove by itself:
 
-    stated   the phrase of the profile that is nearest the item, by cosine and by its words occurring in the item
-    history  the item of the user's history that is nearest
-    topics   how much of the user's affinity lies on the item's topics
-    avoided  the stated avoidance that is nearest, which takes away from all the others
+- stated: the phrase of the profile that is nearest the item, by cosine and by its words occurring in the item;
+- history: the item of the user's history that is nearest;
+- topics: how much of the user's affinity lies on the item's topics;
+- avoided: the stated avoidance that is nearest, which takes away from all the others:
 
     score = (1 - (1 - stated) (1 - history) (1 - topics)) (1 - avoided)
 
@@ -67,9 +67,10 @@ def answer_judge(
 ) -> list[JudgeAnswer | Failure]:
     """One answer a pair, in order; a user who states nothing and did nothing is a Failure, not a 0."""
     vectors = _collect_vectors(pairs, phrases)
-    rows_of_user: dict[str, list[int]] = {}
+    # By object, as two users with one profile may have different histories.
+    rows_of_user: dict[int, list[int]] = {}
     for row, pair in enumerate(pairs):
-        rows_of_user.setdefault(pair.user.key, []).append(row)
+        rows_of_user.setdefault(id(pair.user), []).append(row)
     answers: dict[int, JudgeAnswer | Failure] = {}
     for rows in rows_of_user.values():
         asked = [pairs[row] for row in rows]
@@ -78,7 +79,7 @@ def answer_judge(
 
 
 def _collect_vectors(pairs: Sequence[JudgeQuestion], phrases: PhraseVectors) -> Mapping[str, Matrix]:
-    users = {pair.user.key: pair.user for pair in pairs}.values()
+    users = {id(pair.user): pair.user for pair in pairs}.values()
     items = {pair.item.key: pair.item for pair in pairs} | {item.key: item for user in users for item in user.history}
     # One call embeds all phrases that are new in this chunk; the users then find them in the cache.
     profiles = [read_profile(user) for user in users]
@@ -92,7 +93,10 @@ def _answer_user(
     user = pairs[0].user
     profile = read_profile(user)
     if not (profile.wanted or profile.avoided or user.history or user.topic_affinity):
-        return [Failure(f"user {user.key!r} has no interests, summary, history or topics; nothing to judge by") for _ in pairs]
+        return [
+            Failure(f"user {user.key!r} has no interests, summary, history or topics; nothing to judge by")
+            for _ in pairs
+        ]
     items = [pair.item for pair in pairs]
     matrix = np.stack([vectors[item.key] for item in items])
     named: list[dict[str, str]] = [{} for _ in pairs]
@@ -136,7 +140,7 @@ def _share_words(stated: Sequence[Phrase], items: Sequence[ItemText]) -> NDArray
     """Square of the share of a phrase's content words that occur in the item, shape (phrases, items): all of them or little."""
     stems = [item_stems(item.title, item.text) for item in items]
     shares = [[len(phrase.stems & found) / max(1, len(phrase.stems)) for found in stems] for phrase in stated]
-    return np.square(np.array(shares))
+    return np.asarray(np.square(np.array(shares)))
 
 
 def _weigh_history(
@@ -183,7 +187,12 @@ def _grade(score: float, evidence: _Evidence, row: int) -> JudgeAnswer:
 
 
 def _explain(evidence: _Evidence, row: int) -> str:
-    strengths = {"stated": evidence.stated, "history": evidence.history, "topics": evidence.topics, "avoided": evidence.avoided}
+    strengths = {
+        "stated": evidence.stated,
+        "history": evidence.history,
+        "topics": evidence.topics,
+        "avoided": evidence.avoided,
+    }
     named = evidence.named[row]
     parts = [named[kind] for kind, values in strengths.items() if kind in named and values[row] >= _WORTH_NAMING]
     if parts:

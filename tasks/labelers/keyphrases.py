@@ -17,7 +17,9 @@ from tasks.labelers.words import CALENDAR_WORDS, is_content, plain_word, stem
 
 MAX_WORDS = 3
 
-_FENCE = re.compile(r"[.,;:!?()\[\]{}\"“”|/\n\t…]+(?=\s|$)|(?<=\s)[(\[{\"“'‘–—-]+|[\n\t|;:!?()\[\]{}\"“”…–—]|['’]+(?=\s|$)")
+_FENCE = re.compile(
+    r"[.,;:!?()\[\]{}\"“”|/\n\t…]+(?=\s|$)|(?<=\s)[(\[{\"“'‘–—-]+|[\n\t|;:!?()\[\]{}\"“”…–—]|['’]+(?=\s|$)"
+)
 _TOKEN = re.compile(r"[^\W_]+(?:['’.&\-][^\W_]+)*")
 _LENGTH_BONUS = {1: 1.0, 2: 1.6, 3: 1.8}
 
@@ -90,7 +92,10 @@ def _weigh_words(runs: Sequence[Sequence[str]], in_title: set[str]) -> dict[str,
         capitals[root] += word[0].isupper()
         places.setdefault(root, place)
     return {
-        root: math.log1p(n) * (1 + 0.5 * (root in in_title)) * (1 + 0.5 * capitals[root] / n) * (1 + 1 / (1 + places[root] / 20))
+        root: math.log1p(n)
+        * (1 + 0.5 * (root in in_title))
+        * (1 + 0.5 * capitals[root] / n)
+        * (1 + 1 / (1 + places[root] / 20))
         for root, n in counts.items()
     }
 

@@ -13,9 +13,9 @@ _HONORIFIC = re.compile(r"(?:Mr|Mrs|Ms|Miss|Dr|Sir|Dame|Lord|Lady|Prof|Professor
 _TITLES = r"(?:President|Minister|Chancellor|Senator|Secretary|coach|manager|striker|singer|actor|actress|director|analyst|author)"
 _BEFORE_PERSON = re.compile(rf"(?:\b(?:Mr|Mrs|Ms|Miss|Dr|Sir|Dame|Lord|Lady|Prof|Professor)\.?|\b{_TITLES})\s*$")
 _ORGANISATION = re.compile(
-    r"\b(?:Inc|Ltd|plc|Corp|Corporation|Group|Bank|University|College|Party|Union|Commission|Council|Association|Society|Ministry"
-    r"|Department|Agency|Institute|Federation|Committee|Court|Parliament|United(?! States| Kingdom| Arab)|FC|Club|Airways|Airlines|Foundation|Company"
-    r"|Organi[sz]ation|League|Office|Board|Authority|House|Fund|Trust|Church)\b"
+    r"\b(?:Inc|Ltd|plc|Corp|Corporation|Company|Group|Bank|Airways|Airlines|University|College|Institute|Foundation|Party"
+    r"|Union|Commission|Council|Committee|Court|Parliament|Ministry|Department|Agency|Authority|Office|Board|Association"
+    r"|Society|Federation|Organi[sz]ation|League|Club|FC|United(?! States| Kingdom| Arab)|House|Fund|Trust|Church)\b"
 )
 
 

@@ -47,7 +47,9 @@ class PhraseVectors:
                 unknown.append(phrase)
         if unknown:
             # Copied row by row, so that one kept phrase does not keep its whole batch in memory.
-            found |= {phrase: vector.copy() for phrase, vector in zip(unknown, self.embedder.encode(unknown), strict=True)}
+            found |= {
+                phrase: vector.copy() for phrase, vector in zip(unknown, self.embedder.encode(unknown), strict=True)
+            }
             self._known |= {phrase: found[phrase] for phrase in unknown}
             while len(self._known) > self._max_phrases:
                 self._known.popitem(last=False)

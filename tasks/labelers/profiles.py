@@ -33,7 +33,9 @@ _AVOIDING = re.compile(
     )\s+(?P<what>[^.;!?\n]+)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_STOP = re.compile(r"\s*[,–—-]?\s*\b(?:but|except|because|while|although|though|unless|who|which|whenever|when)\b", re.IGNORECASE)
+_STOP = re.compile(
+    r"\s*[,–—-]?\s*\b(?:but|except|because|while|although|though|unless|who|which|whenever|when)\b", re.IGNORECASE
+)
 _SEPARATOR = re.compile(r"\s*(?:,\s*(?:and|or|nor)?|\band\b|\bor\b|\bnor\b|/)\s*", re.IGNORECASE)
 _PREFIX = re.compile(
     r"^(?:(?:any|all|most|the|every|too much|anything (?:on|about)|(?:articles?|stories|news|texts?|coverage|items?|books?|films?)"

@@ -26,7 +26,9 @@ DESCRIPTION_WEIGHT = 5
 """How many items a topic's description counts for; negligible beside hundreds of items, dominant beside one or two."""
 
 _DECIMALS = 6
-_NEGATION = re.compile(r"\b(?:not|never|no|except|unless|rather|instead|without|exclud\w*|only if)\b|n['’]t\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|except|unless|rather|instead|without|exclud\w*|only if)\b|n['’]t\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +91,15 @@ def fit_prototypes(
     if not taxonomy:
         raise LabelerError("the taxonomy is empty; give the catalog a [[taxonomy]], or don't label topics")
     if vectors.ndim != 2 or vectors.shape[1] != embedder.dimension:
-        raise LabelerError(f"vectors have shape {vectors.shape}, expected (n, {embedder.dimension}); embed the catalog again")
+        raise LabelerError(
+            f"vectors have shape {vectors.shape}, expected (n, {embedder.dimension}); embed the catalog again"
+        )
     described = embed_topics(taxonomy, embedder)
     refined = refine_centres(vectors, described, rounds=rounds)
     cosines = held_out_cosines(vectors, described, refined)
-    accuracy = estimate_accuracy((vectors @ described.T).argmax(axis=1), cosines.argmax(axis=1), n_classes=len(taxonomy))
+    accuracy = estimate_accuracy(
+        (vectors @ described.T).argmax(axis=1), cosines.argmax(axis=1), n_classes=len(taxonomy)
+    )
     fence = outlier_fence(cosines.max(axis=1))
     return Prototypes(
         names=taxonomy_names(taxonomy),
@@ -106,17 +112,27 @@ def fit_prototypes(
 
 
 def embed_topics(taxonomy: Sequence[TopicDefinition], embedder: Embedder) -> Matrix:
-    """One unit vector a topic, shape (t, d): name and description twice, positive guidelines and each example once.
-
-    A guideline that says what does not belong ("results of companies are business, not tech") is left out, since an
-    embedding of "not tech" is as close to tech as one of "tech".
-    """
+    """One unit vector a topic, shape (t, d): name and description twice, what guidelines include and each example once."""
     centres = []
     for topic in taxonomy:
         described = f"{topic.name}: {topic.description}"
-        wanted = " ".join(part for part in split_sentences(topic.guidelines) if not _NEGATION.search(part))
-        centres.append(embedder.encode([described, described, *filter(None, [wanted, *topic.examples])]).mean(axis=0))
+        others = [other.name for other in taxonomy if other.name != topic.name]
+        included = read_inclusions(topic.guidelines, others=others)
+        centres.append(embedder.encode([described, described, *filter(None, [included, *topic.examples])]).mean(axis=0))
     return _to_unit(np.stack(centres))
+
+
+def read_inclusions(guidelines: str, *, others: Sequence[str]) -> str:
+    """The clauses of guidelines that say what belongs to a topic, without those that negate or name another topic.
+
+    An embedding of "not tech" or of "that is business" lies as near to tech and business as the words alone.
+
+    >>> read_inclusions("Works and artists; how they sell is business. Not their trials.", others=["business"])
+    'Works and artists'
+    """
+    clauses = [part.strip(" .") for sentence in split_sentences(guidelines) for part in sentence.split(";")]
+    elsewhere = re.compile(rf"\b(?:{'|'.join(map(re.escape, others))})\b", re.IGNORECASE) if others else _NEGATION
+    return ". ".join(part for part in clauses if part and not _NEGATION.search(part) and not elsewhere.search(part))
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,4 +76,4 @@ def _describe(cosines: NDArray[np.floating]) -> Spread:
 
 def _ramp(cosines: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
     # A poor embedder may not tell related from unrelated; then only cosines above both count, and fully.
-    return np.clip((cosines - low) / max(high - low, 1e-6), 0.0, 1.0).astype(np.float64)
+    return np.asarray(np.clip((cosines - low) / max(high - low, 1e-6), 0.0, 1.0), dtype=np.float64)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-_ABBREVIATIONS = frozenset(
-    """
+_ABBREVIATION_WORDS = """
     mr mrs ms dr st sr jr prof rev hon gen col lt sgt capt cpl maj gov sen rep vs vol fig jan feb mar apr jun jul aug sep
     sept oct nov dec e.g i.e approx cf al
-    """.split()
-)
-_OFTEN_LAST = frozenset("a.m p.m u.s u.k u.n etc inc ltd co corp plc".split())
+"""
+_ABBREVIATIONS = frozenset(_ABBREVIATION_WORDS.split())
+_OFTEN_LAST = frozenset({"a.m", "p.m", "u.s", "u.k", "u.n", "etc", "inc", "ltd", "co", "corp", "plc"})
 """Abbreviations that end a sentence as often as not; what follows decides."""
 
 _OPENING = re.compile(

@@ -112,7 +112,9 @@ def _contradict(a: frozenset[str], b: frozenset[str]) -> bool:
 def _read_parts(text: str) -> _Parts:
     words = [word.lower() for word in split_words(text)]
     # Hashes of word tuples, which live only in this process: the sets are compared and never stored.
-    shingles = frozenset(hash(tuple(words[start : start + SHINGLE_WORDS])) for start in range(len(words) - SHINGLE_WORDS + 1))
+    shingles = frozenset(
+        hash(tuple(words[start : start + SHINGLE_WORDS])) for start in range(len(words) - SHINGLE_WORDS + 1)
+    )
     return _Parts(frozenset(content_stems(text)), numbers(text), shingles)
 
 

@@ -68,7 +68,9 @@ def _choose(sentences: Sequence[str], stems: Sequence[Sequence[str]]) -> list[in
 
 def _compare_sentences(stems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
     """Cosines of the sentences' word counts, shape (n, n)."""
-    columns = {stem: column for column, stem in enumerate(dict.fromkeys(stem for sentence in stems for stem in sentence))}
+    columns = {
+        stem: column for column, stem in enumerate(dict.fromkeys(stem for sentence in stems for stem in sentence))
+    }
     counts = np.zeros((len(stems), max(1, len(columns))))
     for row, sentence in enumerate(stems):
         for stem in sentence:

@@ -55,9 +55,7 @@ class Lexicon:
         ]
 
 
-def load_lexicon(
-    descriptions: Mapping[str, str], *, default: str, embedder: Embedder, scale: Scale
-) -> Lexicon:
+def load_lexicon(descriptions: Mapping[str, str], *, default: str, embedder: Embedder, scale: Scale) -> Lexicon:
     """Embed the descriptions and measure them on the reference texts."""
     labels: Sequence[str] = list(descriptions)
     vectors = embedder.encode(list(descriptions.values()))

@@ -19,7 +19,7 @@ MAX_TOPICS = 3
 MIN_SECONDARY = 0.15
 """A second or third topic is named when it is right at least about one time in seven."""
 
-_CANDIDATE_WORDS = 12
+_CANDIDATE_WORDS = 8
 _REASON_WORDS = 3
 
 
@@ -43,7 +43,7 @@ def answer_topics(
 
 
 def frequent_words(item: ItemText) -> list[str]:
-    """The words that an item leans on: at most twelve, by count, those of the title counted three times more, then by place."""
+    """The words that an item leans on: at most eight, by count, those of the title counted three times more, then by place."""
     counts: Counter[str] = Counter()
     written: dict[str, str] = {}
     for weight, text in ((4, item.title), (1, item.text)):

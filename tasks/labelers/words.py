@@ -9,8 +9,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 _NAME = re.compile(r"(?<=[^\s.!?:\"“”])[ \t]+([^\W\d_a-zà-ÿ]\w*(?:['’-]\w+)*)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
-STOPWORDS = frozenset(
-    """
+_STOPWORD_TEXT = """
     a about above across after again against ago all almost along already also although always am among an and another any
     anyone anything are aren't around as at away back be became because become been before began behind being below best
     better between both but by came can can't cannot come could couldn't day days did didn't do does doesn't doing don't done
@@ -26,15 +25,14 @@ STOPWORDS = frozenset(
     upon us use used uses using very via want was wasn't way we week weeks well went were weren't what when where whether
     which while who whole whom whose why will with within without won't would wouldn't year years yes yesterday yet you
     your yours yourself
-    """.split()
-)
+"""
+STOPWORDS = frozenset(_STOPWORD_TEXT.split())
 
-CALENDAR_WORDS = frozenset(
-    """
+_CALENDAR_TEXT = """
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
     october november december gmt
-    """.split()
-)
+"""
+CALENDAR_WORDS = frozenset(_CALENDAR_TEXT.split())
 
 
 def split_words(text: str) -> list[str]:

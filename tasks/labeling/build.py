@@ -67,20 +67,21 @@ def make_labeler(task: Task, context: StepContext, warehouse: Warehouse) -> Labe
     return EmbeddedLabeler(embedder, taxonomy=taxonomy, prototypes=prototypes, aspects=catalog.aspects)
 
 
+def must_fit_prototypes(context: StepContext, warehouse: Warehouse) -> bool:
+    """Whether the embedded labeler would fit its topic prototypes anew, so that all topic labels were due."""
+    if choose_labeler("topics", context) != "embedded":
+        return False
+    return _stored_prototypes(warehouse, context, _basis(warehouse, context)) is None
+
+
 def _prototypes(
     warehouse: Warehouse, context: StepContext, taxonomy: list[TopicDefinition], embedder: Embedder
 ) -> Prototypes:
     """The stored prototypes, fitted anew when there are none, when asked, or when the catalog has outgrown them."""
-    catalog = context.catalog
-    embedding = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_items")
-    basis = hash_config(
-        [topic.model_dump(mode="json") for topic in catalog.taxonomy], embedding, embedder.fingerprint, catalog.topics.refit_rounds
-    )
-    stored = warehouse.query("queries/latest_prototypes", catalog=catalog.name, basis_hash=basis)
-    n_items = warehouse.value("queries/count_active_items", catalog=catalog.name)
-    has_room = not stored.is_empty() and n_items < (1 + catalog.topics.refit_growth) * stored["n_items"][0]
-    if has_room and not context.refit_topics:
-        return Prototypes.from_json(stored["prototypes"][0])
+    catalog, basis = context.catalog, _basis(warehouse, context)
+    stored = _stored_prototypes(warehouse, context, basis)
+    if stored is not None:
+        return stored
     frame, vectors = read_vectors(warehouse, "queries/item_vectors", catalog=catalog.name)
     if frame.is_empty():
         raise MissingInputError(f"catalog {catalog.name!r} has no embedded item; run `nightjar embed` first")
@@ -89,10 +90,28 @@ def _prototypes(
         "catalog": catalog.name,
         "version": fitted.version,
         "basis_hash": basis,
-        "n_items": n_items,
+        "n_items": warehouse.value("queries/count_active_items", catalog=catalog.name),
         "prototypes": fitted.to_json(),
         "run_id": context.run_id,
         "fitted_at": utc_now(),
     }
     warehouse.insert("topic_prototypes", pl.DataFrame([row]), on_conflict="replace")
     return fitted
+
+
+def _stored_prototypes(warehouse: Warehouse, context: StepContext, basis: str) -> Prototypes | None:
+    catalog = context.catalog
+    stored = warehouse.query("queries/latest_prototypes", catalog=catalog.name, basis_hash=basis)
+    if stored.is_empty() or context.refit_topics:
+        return None
+    n_items = warehouse.value("queries/count_active_items", catalog=catalog.name)
+    has_outgrown = n_items >= (1 + catalog.topics.refit_growth) * stored["n_items"][0]
+    return None if has_outgrown else Prototypes.from_json(stored["prototypes"][0])
+
+
+def _basis(warehouse: Warehouse, context: StepContext) -> str:
+    """All that prototypes are fitted from, but the items themselves."""
+    catalog = context.catalog
+    embedding = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_items")
+    taxonomy = [topic.model_dump(mode="json") for topic in catalog.taxonomy]
+    return hash_config(taxonomy, embedding, context.embedding_model, catalog.topics.refit_rounds)

@@ -20,8 +20,7 @@ class Background(Generic[J, R]):
     """Runs coroutines and hands back (job, result or exception)."""
 
     def __init__(self) -> None:
-        self.n_outstanding = 0
-        self._done: queue.SimpleQueue[tuple[J, R | BaseException]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[J, R | BaseException] | None] = queue.SimpleQueue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="nightjar-llm", daemon=True)
@@ -29,14 +28,15 @@ class Background(Generic[J, R]):
 
     def submit(self, job: J, work: Callable[[], Coroutine[Any, Any, R]]) -> None:
         """Start `work` in the loop; its result will come out of `take` with `job`."""
-        self.n_outstanding += 1
         self._loop.call_soon_threadsafe(self._start, job, work)
 
-    def take(self, timeout_seconds: float | None = None) -> tuple[J, R | BaseException]:
-        """The next result, waited for; raises queue.Empty when time is up."""
-        done = self._done.get(timeout=timeout_seconds)
-        self.n_outstanding -= 1
-        return done
+    def take(self, timeout_seconds: float | None = None) -> tuple[J, R | BaseException] | None:
+        """The next result, waited for, or None when woken; raises queue.Empty when time is up."""
+        return self._done.get(timeout=timeout_seconds)
+
+    def wake(self) -> None:
+        """Make `take` return; may be called from a signal handler."""
+        self._done.put(None)
 
     def has_result(self) -> bool:
         """Whether `take` would return at once."""

@@ -15,7 +15,7 @@ MAX_CANDIDATES = 50
 MAX_BROKEN_OPENINGS = 20
 MAX_DEPTH = 64
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|$)", re.DOTALL | re.IGNORECASE)
+_THINKING = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _OPENING = re.compile(r"[{\[]")
 # Strings come first, so that what looks like structure inside one is left alone. An unterminated one runs to the end
 # of the text, which keeps the scan linear.
@@ -42,11 +42,12 @@ def find_json(text: str) -> list[Any]:
     whole = _load(text)
     if isinstance(whole, (dict, list)):
         return [whole]
-    return _scan(_without_thinking(text))
+    return _drop_thoughts(text, _scan(text))
 
 
-def _scan(text: str) -> list[Any]:
-    found: list[Any] = []
+def _scan(text: str) -> list[tuple[int, int, Any]]:
+    """(start, end, value) of what is found."""
+    found: list[tuple[int, int, Any]] = []
     position, n_broken = 0, 0
     while len(found) < MAX_CANDIDATES and n_broken < MAX_BROKEN_OPENINGS:
         opening = _OPENING.search(text, position)
@@ -55,7 +56,7 @@ def _scan(text: str) -> list[Any]:
         value, position = _decode_at(text, opening.start())
         n_broken += value is _NOTHING
         if value is not _NOTHING and value:
-            found.append(value)
+            found.append((opening.start(), position, value))
     return found
 
 
@@ -66,10 +67,21 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def _without_thinking(text: str) -> str:
-    """The reply without a reasoning model's thoughts, the opening tag of which a chat template may have swallowed."""
-    text = _THINKING.sub(" ", text)
-    return text.rpartition("</think>")[2]
+def _drop_thoughts(text: str, found: list[tuple[int, int, Any]]) -> list[Any]:
+    """Without what a reasoning model only thought, between tags that stand in no value themselves.
+
+    A chat template may have swallowed the opening tag, so all before a closing one is thought; and a thought that is
+    never closed has brought no answer.
+    """
+    first, last = 0, len(text)
+    for tag in _THINKING.finditer(text):
+        if any(start <= tag.start() < end for start, end, _ in found):
+            continue
+        if tag.group(1):
+            first, last = tag.end(), len(text)
+        else:
+            last = min(last, tag.start())
+    return [value for start, end, value in found if first <= start and end <= last]
 
 
 def _decode_at(text: str, start: int) -> tuple[Any, int]:

@@ -14,12 +14,14 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from tasks.contracts.errors import TerminalError
 from tasks.llm.asking import Asked, ask
 from tasks.llm.background import Background
 from tasks.llm.cache import ReplyStore, StoredReply, reply_key
 from tasks.llm.client import ChatClient
 from tasks.llm.errors import InvalidReplyError, Stopped
 from tasks.llm.form import Form, Outcome
+from tasks.llm.interrupts import Interrupts
 from tasks.llm.pace import Pace
 from tasks.llm.types import NOTHING_USED, Endpoint, TokenUsage, Trouble
 
@@ -50,6 +52,7 @@ class Run(Generic[Q, A]):
         self._pace = pace
         self._store = store
         self._background: Background[str, Asked[Sequence[A]]]
+        self._interrupts: Interrupts
         self._jobs: dict[str, list[_Job[Q]]] = {}
         self._ready: deque[Outcome[Q, A]] = deque()
         self._end: BaseException | None = None
@@ -63,34 +66,33 @@ class Run(Generic[Q, A]):
         """
         source = iter(batches)
         self._background = Background()
-        try:
-            while self._advance(source):
-                if self._ready:
-                    yield self._ready.popleft()
-        except (GeneratorExit, KeyboardInterrupt) as end:
-            if not isinstance(self._end, KeyboardInterrupt):
+        with Interrupts(self._background.wake) as self._interrupts:
+            try:
+                while self._advance(source):
+                    if self._ready:
+                        yield self._ready.popleft()
+            except GeneratorExit as end:
                 self._stop(end)
                 while self._jobs:
                     self._settle_next()
-            raise
-        finally:
-            self._background.close(self._client.close)
+                if not self._interrupts.is_wished:
+                    raise
+            finally:
+                self._background.close(self._client.close)
+        if self._interrupts.is_wished and not isinstance(self._end, TerminalError):
+            raise KeyboardInterrupt
         if self._end is not None:
             raise self._end
 
     def _advance(self, source: Iterator[Sequence[Q]]) -> bool:
         """Feed, wait for a result unless outcomes are ready, store all that came in; False when all is done."""
-        try:
-            is_exhausted = self._end is not None or self._feed(source)
-            if not self._ready and self._jobs:
-                self._settle_next()
-            while self._jobs and self._background.has_result():
-                self._settle_next()
-        except KeyboardInterrupt as interrupt:
-            if self._end is not None:
-                raise
-            self._stop(interrupt)
-            return True
+        if self._interrupts.is_wished:
+            self._stop(KeyboardInterrupt())
+        is_exhausted = self._end is not None or self._feed(source)
+        if not self._ready and self._jobs:
+            self._settle_next()
+        while self._jobs and self._background.has_result():
+            self._settle_next()
         return bool(self._ready or self._jobs or not is_exhausted)
 
     def _feed(self, source: Iterator[Sequence[Q]]) -> bool:
@@ -133,10 +135,13 @@ class Run(Generic[Q, A]):
         # When the run ends, an answer can take no longer than the endpoint's own limit.
         timeout = None if self._end is None else self._endpoint.timeout_seconds + 1
         try:
-            key, result = self._background.take(timeout)
+            done = self._background.take(timeout)
         except queue.Empty:
             self._jobs.clear()
             return
+        if done is None:
+            return
+        key, result = done
         if isinstance(result, Asked) and result.value is not None:
             self._store.put(key, StoredReply(result.text, result.model, result.usage))
         jobs = self._jobs.pop(key)

@@ -17,6 +17,7 @@ from tasks.contracts.errors import StepError
 from tasks.ranking.affinity import label_affinity, profile_shares, user_shares
 from tasks.ranking.history_features import history_cosines, mean_over_liked
 from tasks.ranking.inputs import CatalogArrays, FloatVector, ItemFacts, PairRows, ShardArrays, locate_pairs
+from tasks.ranking.neighbour_features import neighbour_sums
 
 SOURCES = ("dense_profile", "dense_history", "bm25", "popularity", "collaborative")
 EPOCH = datetime(1970, 1, 1)
@@ -59,6 +60,10 @@ FEATURES: tuple[Feature, ...] = (
     Feature("history_max_cosine", "cosine to the nearest liked history item", "embeddings", "history and vector"),
     Feature("history_mean_cosine", "mean cosine to the liked history items", "embeddings", "history and vector"),
     Feature("disliked_max_cosine", "cosine to the nearest disliked history item", "embeddings", "dislikes and vector"),
+    Feature("neighbour_recent", "similarity by co-choice to the newest liked items, summed", "interactions", "history"),
+    Feature("neighbour_recent_z", "the same, in the user's standard deviations", "interactions", "history"),
+    Feature("neighbour_max", "similarity by co-choice to the nearest liked item", "interactions", "history"),
+    Feature("neighbour_disliked", "similarity by co-choice to the disliked items, summed", "interactions", "dislikes"),
     Feature("popularity_log", "log(1 + popularity)", "interactions", "always"),
     Feature("popularity_percentile", "share of the catalog that is at most as popular", "interactions", "always"),
     Feature("interactions_log", "log(1 + number of interactions)", "interactions", "always"),
@@ -92,6 +97,7 @@ def build_features(
         **_item_columns(catalog, facts, rows, as_of),
         **_user_columns(catalog, shard, rows),
         **history_cosines(shard, catalog, rows),
+        **_neighbour_columns(candidates, shard, facts, rows),
         "topic_affinity": label_affinity(user_shares(shard, facts.topics), facts.topics, rows),
         "profile_topic_affinity": label_affinity(profile_shares(shard, catalog, facts.topics), facts.topics, rows),
         "category_affinity": label_affinity(user_shares(shard, facts.categories), facts.categories, rows),
@@ -109,7 +115,6 @@ def check_features(frame: pl.DataFrame, names: tuple[str, ...] = FEATURE_NAMES) 
 
 
 def _retrieval_columns(candidates: pl.DataFrame) -> dict[str, FloatVector]:
-    is_candidate = pl.col("fused_rank").is_not_null()
     expressions = []
     for source in SOURCES:
         score, rank = f"{source}_score", f"{source}_rank"
@@ -118,13 +123,27 @@ def _retrieval_columns(candidates: pl.DataFrame) -> dict[str, FloatVector]:
             expressions += [blank.alias(score), blank.alias(f"{source}_z"), blank.alias(rank)]
             continue
         value = pl.col(score).cast(pl.Float64)
-        among = value.filter(is_candidate)
-        spread = among.std(ddof=0).over("user_id")
-        z = pl.when(spread > 0).then((value - among.mean().over("user_id")) / spread).otherwise(value * 0.0)
-        expressions += [value.alias(score), z.alias(f"{source}_z"), pl.col(rank).cast(pl.Float64)]
+        z = _standardise(value).alias(f"{source}_z")
+        expressions += [value.alias(score), z, pl.col(rank).cast(pl.Float64)]
     expressions += [pl.col(name).cast(pl.Float64) for name in ("fused_score", "fused_rank", "n_sources")]
     frame = candidates.select(expressions)
     return {name: frame[name].fill_null(float("nan")).to_numpy() for name in frame.columns}
+
+
+def _standardise(value: pl.Expr) -> pl.Expr:
+    """value less its mean over the user's candidates, in standard deviations of these; 0 where they don't vary."""
+    among = value.filter(pl.col("fused_rank").is_not_null())
+    spread = among.std(ddof=0).over("user_id")
+    return pl.when(spread > 0).then((value - among.mean().over("user_id")) / spread).otherwise(value * 0.0)
+
+
+def _neighbour_columns(
+    candidates: pl.DataFrame, shard: ShardArrays, facts: ItemFacts, rows: PairRows
+) -> dict[str, FloatVector]:
+    columns = neighbour_sums(shard, facts.neighbours, rows)
+    recent = candidates.select("user_id", "fused_rank", pl.Series("recent", columns["neighbour_recent"]).fill_nan(None))
+    z = recent.select(_standardise(pl.col("recent")).fill_null(float("nan")).alias("z"))["z"].to_numpy()
+    return {**columns, "neighbour_recent_z": z}
 
 
 def _item_columns(catalog: CatalogArrays, facts: ItemFacts, rows: PairRows, as_of: datetime) -> dict[str, FloatVector]:

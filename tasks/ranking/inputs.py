@@ -85,6 +85,7 @@ class ItemFacts:
 
     n_interactions: count, undecayed. mean_value: shrunk mean of the interactions' values (a rating, say).
     label_confidence: of the item's topics, in [0, 1]. topics, categories, authors: see LabelMatrix.
+    neighbours: (n, n), entry (h, i) the similarity of a history item h and an item i; None: not fitted.
     """
 
     n_interactions: FloatVector
@@ -93,6 +94,7 @@ class ItemFacts:
     topics: LabelMatrix
     categories: LabelMatrix
     authors: LabelMatrix
+    neighbours: sparse.csr_matrix | None = None
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,13 @@ def build_item_facts(
     categories: pl.DataFrame,
     authors: pl.DataFrame,
     interactions: pl.DataFrame,
+    neighbours: sparse.csr_matrix | None = None,
 ) -> ItemFacts:
     """Facts aligned with item_ids.
 
     topics: item_id, label, share (the label's confidence). categories and authors: item_id, label; an item may have
     several rows, an empty label is none. interactions: item_id, value (may be null); in training the history part only.
-    Rows of other items are ignored.
+    Rows of other items are ignored. neighbours: what retrieval's fit_neighbours gave, from the same interactions.
     """
     confidence = topics.group_by("item_id").agg(pl.col("share").max().alias("confidence"))
     values = interactions.group_by("item_id").agg(
@@ -138,6 +141,7 @@ def build_item_facts(
         topics=build_labels(item_ids, topics),
         categories=build_labels(item_ids, categories.with_columns(share=pl.lit(1.0))),
         authors=build_labels(item_ids, authors.with_columns(share=pl.lit(1.0))),
+        neighbours=neighbours,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
 from tasks.retrieval.source import Pairs
 from tasks.retrieval.sparse_search import rank_products, score_products
 from tasks.retrieval.user_shard import UserShard
+
+# bm25s sets its own logger to DEBUG, which would tell the operator about every index.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 WORD = re.compile(r"\w\w+")
 STOPWORDS = frozenset(STOPWORDS_EN)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from scipy import sparse
 
 from tasks.contracts.catalog import CandidatesConfig
 from tasks.contracts.errors import StepError
@@ -64,6 +65,11 @@ def build_sources(
             similarity = fit_neighbours(interactions, index, neighbours=config.neighbours, shrinkage=config.shrinkage)
             sources.append(Collaborative(index, similarity))
     return sources
+
+
+def similarity_of(sources: Sequence[Source]) -> sparse.csr_matrix | None:
+    """The fitted item similarities (n, n) of the source `collaborative`, for the features; None without it."""
+    return next((source.similarity for source in sources if isinstance(source, Collaborative)), None)
 
 
 def candidates_for_shard(

@@ -66,6 +66,11 @@ class Collaborative:
         self._is_active = index.is_active
         self._similarity = similarity
 
+    @property
+    def similarity(self) -> sparse.csr_matrix:
+        """What fit_neighbours gave: (n, n)."""
+        return self._similarity
+
     def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
         """See Source; only items that are a neighbour of a history item."""
         return rank_products(self._queries(shard), self._similarity, is_active=self._is_active, depth=depth)

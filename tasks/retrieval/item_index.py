@@ -135,8 +135,8 @@ def _days(published_at: pl.Series) -> FloatVector:
 
 def _dense_groups(group_id: pl.Series) -> IntVector:
     """Codes by first appearance; a null is a group of its own."""
-    rows = pl.int_range(pl.len(), dtype=pl.Int64)
-    first = pl.DataFrame({"group": group_id}).select(
-        pl.when(pl.col("group").is_null()).then(rows).otherwise(rows.min().over("group")).alias("first")
-    )
+    # The row numbers are a column: inside over() an int_range would count within the group.
+    rows = pl.DataFrame({"group": group_id}).with_row_index("row")
+    is_alone = pl.col("group").is_null()
+    first = rows.select(pl.when(is_alone).then("row").otherwise(pl.col("row").min().over("group")).alias("first"))
     return (first["first"].rank("dense").cast(pl.Int64) - 1).to_numpy()

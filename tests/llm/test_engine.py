@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -223,25 +223,55 @@ def test_a_run_that_is_never_read_starts_nothing() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "nightjar-llm"]
 
 
-def test_an_interrupt_waits_for_those_in_flight_hands_them_out_and_is_raised() -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Sends SIGINT to this process, which may have been started with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
 
+
+def test_an_interrupt_waits_for_those_in_flight_hands_them_out_and_is_raised(ctrl_c: Callable[[], None]) -> None:
     def script(request: Request) -> Answer:
         if request.n == 10:
-            os.kill(os.getpid(), signal.SIGALRM)
+            ctrl_c()
         return completion(shouts(words_of(request)), delay_seconds=0.05)
 
     store = MemoryStore()
     answers: list[Outcome[str, str]] = []
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        with FakeServer(script) as server, pytest.raises(KeyboardInterrupt):
-            answers.extend(Engine(endpoint_of(server, max_in_flight=4), store=store).ask(FORM, numbered(1000)))
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert 10 <= len(server.requests) <= 10 + 2 * 4
+    with FakeServer(script) as server, pytest.raises(KeyboardInterrupt):
+        answers.extend(Engine(endpoint_of(server, max_in_flight=4), store=store).ask(FORM, numbered(1000)))
     assert len(answers) == len(store) == len(server.requests)
+    assert 10 <= len(server.requests) <= 10 + 2 * 4
+
+
+def test_a_second_interrupt_does_not_wait(ctrl_c: Callable[[], None]) -> None:
+    def script(request: Request) -> Answer:
+        if request.n == 10:
+            ctrl_c()
+            time.sleep(0.3)
+            ctrl_c()
+        return completion(shouts(words_of(request)), delay_seconds=0 if request.n < 9 else 30)
+
+    begun = time.monotonic()
+    with FakeServer(script) as server, pytest.raises(KeyboardInterrupt):
+        list(Engine(endpoint_of(server, max_in_flight=4, timeout_seconds=60)).ask(FORM, numbered(1000)))
+    assert time.monotonic() - begun < 15
+
+
+def test_an_interrupt_is_not_forgotten_when_the_consumer_stops_or_all_is_done(ctrl_c: Callable[[], None]) -> None:
+    with FakeServer(shout) as server:
+        outcomes = Engine(endpoint_of(server)).ask(FORM, numbered(1000))
+        next(outcomes)
+        ctrl_c()
+        with pytest.raises(KeyboardInterrupt):
+            outcomes.close()
+        outcomes = Engine(endpoint_of(server)).ask(FORM, numbered(1))
+        next(outcomes)
+        ctrl_c()
+        with pytest.raises(KeyboardInterrupt):
+            next(outcomes)
 
 
 def test_empty_batches_ask_nothing() -> None:

@@ -96,11 +96,7 @@ def point_latest(publication: Publication) -> None:
 
 def resolve_latest(published: Path) -> Publication:
     """The publication that `latest.json` names now. Raises PublicationError if there is none."""
-    pointer = published / LATEST
-    try:
-        content = json.loads(pointer.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise PublicationError(f"nothing is published in {str(published)!r} yet; run `nightjar publish`") from error
+    content = _read_pointer(published)
     publication = read_manifest(published, content["publication"])
     if publication.manifest_sha256 != content["manifest_sha256"]:
         raise PublicationError(f"the manifest of {content['publication']!r} has changed since; publish again")
@@ -108,8 +104,12 @@ def resolve_latest(published: Path) -> Publication:
 
 
 def list_publications(published: Path) -> list[Publication]:
-    """All complete publications, newest first."""
-    found = [read_manifest(published, path.parent.name) for path in published.glob("runs/*/manifest.json")]
+    """All publications whose manifest can be read, newest first."""
+    found = []
+    for path in published.glob("runs/*/manifest.json"):
+        # A damaged one must not stand in the way of the next; `verify_publication` says what is wrong with it.
+        with contextlib.suppress(PublicationError):
+            found.append(read_manifest(published, path.parent.name))
     return sorted(found, key=lambda one: (one.published_at, one.publication_id), reverse=True)
 
 
@@ -133,9 +133,19 @@ def sweep_publications(published: Path) -> list[Path]:
     ]
     for folder in [*staged, *orphans]:
         shutil.rmtree(folder)
-    if (published / LATEST).exists():
-        _link_latest(published, resolve_latest(published).publication_id)
+    with contextlib.suppress(PublicationError):
+        _link_latest(published, _read_pointer(published)["publication"])
     return [*staged, *orphans]
+
+
+def _read_pointer(published: Path) -> dict[str, str]:
+    pointer = published / LATEST
+    try:
+        return dict(json.loads(pointer.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise PublicationError(f"nothing is published in {str(published)!r} yet; run `nightjar publish`") from error
+    except ValueError as error:
+        raise PublicationError(f"the pointer {str(pointer)!r} is not JSON ({error}); publish again") from error
 
 
 def _stage(

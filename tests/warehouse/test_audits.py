@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 import pytest
+from filled_warehouse import fill, insert
 
 from tasks.contracts.catalog import GatesConfig
 from tasks.gates import ExpectationResult, audits_of, build_suite, run_suite
@@ -16,9 +17,7 @@ from tasks.gates.suites import AUDITS
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.statements import list_statements, read_statement
 
-NOW = datetime(2026, 11, 1, 3)
 TOPICS = ("politics", "sport")
-EMPTY = {"VARCHAR": "", "BIGINT": 0, "INTEGER": 0, "DOUBLE": 0.5, "BOOLEAN": True, "TIMESTAMP": NOW, "JSON": "{}"}
 RECOMMENDED = pl.DataFrame(
     {
         "catalog": ["news"] * 4, "user_id": ["u1", "u1", "u2", "u2"], "rank": [1, 2, 1, 2],
@@ -28,17 +27,6 @@ RECOMMENDED = pl.DataFrame(
 )  # fmt: skip
 
 
-def insert(warehouse: Warehouse, table: str, *rows: Mapping[str, Any]) -> None:
-    """Insert rows of which only the telling columns are given."""
-    described = warehouse.connection.execute(f"describe {table}").fetchall()
-    for row in rows:
-        filled = {
-            name: row.get(name, [] if kind.endswith("[]") else EMPTY.get(kind)) for name, kind, *_ in described
-        }  # fmt: skip
-        marks = ", ".join("?" for _ in filled)
-        warehouse.connection.execute(f"insert into {table} values ({marks})", list(filled.values()))
-
-
 def change(warehouse: Warehouse, statement: str) -> None:
     warehouse.connection.execute(statement)
 
@@ -46,8 +34,7 @@ def change(warehouse: Warehouse, statement: str) -> None:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     with open_warehouse(tmp_path_factory.mktemp("warehouse")) as opened:
-        _fill_catalog(opened)
-        _fill_labels(opened)
+        fill(opened)
         yield opened
 
 
@@ -57,47 +44,6 @@ def warehouse(filled: Warehouse) -> Iterator[Warehouse]:
     filled.connection.execute("begin")
     yield filled
     filled.connection.execute("rollback")
-
-
-def _fill_catalog(warehouse: Warehouse) -> None:
-    insert(warehouse, "catalogs", {"catalog": "news", "user_space": "readers", "last_seen_run": "r1"})
-    for number, title in enumerate(("One", "Two", "Three", "Four"), start=1):
-        item = {"catalog": "news", "item_id": f"i{number}", "title": title, "content_hash": f"h{number}"}
-        insert(warehouse, "items", {**item, "is_active": number < 4})
-    for user in ("u1", "u2"):
-        row = {"user_space": "readers", "user_id": user, "profile_hash": f"p-{user}", "origin": "source"}
-        insert(warehouse, "users", row)
-    insert(
-        warehouse, "interactions",
-        {"catalog": "news", "user_id": "u1", "item_id": "i1", "event": "click", "row_hash": "1"},
-        {"catalog": "news", "user_id": "u2", "item_id": "i4", "event": "click", "row_hash": "2"},
-    )  # fmt: skip
-    counts = {"run_id": "r1", "catalog": "news"}
-    insert(warehouse, "ingest_counts", {**counts, "kind": "items", "n_in": 5, "n_stored": 4, "n_quarantined": 1})
-    insert(warehouse, "ingest_counts", {**counts, "kind": "users", "n_in": 2, "n_stored": 2})
-
-
-def _fill_labels(warehouse: Warehouse) -> None:
-    for task in ("enrich", "topics", "similar", "judge", "judge_design", "similar_pairs"):
-        insert(warehouse, "active_fingerprints", {"catalog": "news", "task": task, "fingerprint": f"f-{task}"})
-    for number, topic in ((1, "sport"), (2, "politics"), (3, None)):
-        content = {"content_hash": f"h{number}", "labeler": "embedded:test"}
-        topics = [] if topic is None else [{"topic": topic, "confidence": 0.9}]
-        row = {**content, "fingerprint": "f-topics", "primary_topic": topic, "topics": topics}
-        insert(warehouse, "topic_labels", row)
-        insert(warehouse, "enrichments", {**content, "fingerprint": "f-enrich"})
-    pair = {"hash_a": "h1", "hash_b": "h2", "cosine": 0.9}
-    insert(warehouse, "similar_pairs", {**pair, "catalog": "news", "fingerprint": "f-similar_pairs"})
-    insert(warehouse, "similarity_labels", {**pair, "fingerprint": "f-similar", "is_similar": False})
-    insert(
-        warehouse, "item_groups",
-        {"catalog": "news", "item_id": "i1", "group_id": "i1", "n_items": 2},
-        {"catalog": "news", "item_id": "i2", "group_id": "i1", "n_items": 2},
-    )  # fmt: skip
-    judged = {"profile_hash": "p-u1", "content_hash": "h2"}
-    sample = {**judged, "catalog": "news", "user_id": "u1", "item_id": "i2", "design": "f-judge_design"}
-    insert(warehouse, "judge_samples", {**sample, "stratum": "near", "sampling_probability": 0.5})
-    insert(warehouse, "judge_labels", {**judged, "fingerprint": "f-judge", "relevance": 2})
 
 
 def audit(

@@ -1,0 +1,38 @@
+"""Estimates what a labeler would take for its work list. Asks nothing; time O(questions)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tasks.contracts.context import StepContext
+from tasks.contracts.plan import PlanLine
+from tasks.labelers.openai import OpenAILabeler
+from tasks.labelers.protocol import ItemText, JudgeQuestion, Labeler, PairQuestion, Task
+
+
+def estimate_line(
+    task: Task,
+    context: StepContext,
+    labeler: Labeler,
+    questions: Iterable[ItemText] | Iterable[PairQuestion] | Iterable[JudgeQuestion],
+    *,
+    note: str = "",
+) -> PlanLine:
+    """The plan's line for the questions that are due. Stored replies are free, and not counted as requests."""
+    name = context.catalog.name
+    if not isinstance(labeler, OpenAILabeler):
+        return PlanLine(task, name, sum(1 for _ in questions), labeler.name, note=note)
+    found = labeler.estimate(task, questions)
+    stored = f"{found.stored} requests are answered from the store" if found.stored else ""
+    return PlanLine(
+        stage=task,
+        catalog=name,
+        rows_due=found.questions,
+        labeler=labeler.name,
+        requests=found.requests,
+        tokens_in=found.tokens_in,
+        tokens_out=found.tokens_out,
+        cost_usd=found.cost_usd if found.is_priced else None,
+        note="; ".join(part for part in (note, stored) if part),
+        prompt=f"{found.sample.system}\n\n{found.sample.user}" if found.sample else "",
+    )

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tasks.retrieval.bm25 import Bm25
+from tasks.retrieval.collaborative import Collaborative, fit_neighbours
+from tasks.retrieval.dense_history import DenseHistory
+from tasks.retrieval.dense_profile import DenseProfile
+from tasks.retrieval.exact_search import ExactSearch
+from tasks.retrieval.popularity import Popularity
+from tasks.retrieval.source import Pairs
+
+
+def search_in(index):
+    return ExactSearch(index.vectors, index.is_active & index.has_vector)
+
+
+def all_pairs(n_users, n_items):
+    users, items = np.divmod(np.arange(n_users * n_items), n_items)
+    return Pairs(users, items)
+
+
+def expected_lists(scores, depth):
+    """The lists that sorting the whole matrix of scores (users, items) gives; NaN is not retrieved."""
+    rows = []
+    for user, row in enumerate(scores):
+        order = [item for item in np.lexsort((np.arange(len(row)), -row)) if not np.isnan(row[item])]
+        rows += [(user, item, rank) for rank, item in enumerate(order[: depth[user]], start=1)]
+    return rows
+
+
+def lists_of(frame):
+    return list(frame.select("user", "item", "rank").iter_rows())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    items=arrays(np.int8, st.tuples(st.integers(1, 40), st.just(3)), elements=st.integers(-2, 2)),
+    profiles=arrays(np.int8, st.tuples(st.integers(1, 5), st.just(3)), elements=st.integers(-2, 2)),
+    data=st.data(),
+)
+def test_dense_search_is_exact_even_among_ties(items, profiles, data):
+    from tasks.retrieval.item_index import unit_rows
+
+    vectors, has_vector = unit_rows(items.astype(np.float32))
+    queries, _ = unit_rows(profiles.astype(np.float32))
+    depth = np.array([data.draw(st.integers(0, 12)) for _ in queries])
+    hits = ExactSearch(vectors, has_vector).search(queries, depth)
+    from tasks.retrieval.source import rank_hits
+
+    found = rank_hits(hits.queries, hits.items, hits.scores, depth=depth)
+    scores = np.round(queries @ vectors.T, 6).astype(np.float64)
+    scores[:, ~has_vector] = np.nan
+    truth = np.round(np.einsum("qd,nd->qn", queries.astype(np.float64), vectors.astype(np.float64)), 4)
+    truth[:, ~has_vector] = np.nan
+    sizes = np.minimum(depth, has_vector.sum())
+    assert [len(found.filter(pl.col("user") == user)) for user in range(len(queries))] == sizes.tolist()
+    for user, item, rank in lists_of(found):
+        better = np.nansum(truth[user] > truth[user, item] + 1e-4)
+        at_least = np.nansum(truth[user] > truth[user, item] - 1e-4)
+        assert better < rank <= at_least
+
+
+def test_dense_profile_ranks_active_items_by_cosine(make_index, make_shard):
+    index = make_index(["a", "b", "c", "d"], [[1, 0], [1, 1], [0, 1], [0, 0]], is_active=[True, True, False, True])
+    shard = make_shard(index, ["u", "v"], profiles=[[0, 1], [0, 0]])
+    source = DenseProfile(index, search_in(index))
+    assert lists_of(source.retrieve(shard, np.array([9, 9]))) == [(0, 1, 1), (0, 0, 2)]
+    scores = source.score_pairs(shard, all_pairs(2, 4))
+    assert scores[:3] == pytest.approx([0, 0.707107, 1])
+    assert np.isnan(scores[3:]).all()
+
+
+def test_equal_items_come_in_the_order_of_their_ids(make_index, make_shard):
+    index = make_index([f"{n:03}" for n in range(300)], np.ones((300, 4)))
+    shard = make_shard(index, ["u"], profiles=np.ones((1, 4)))
+    found = DenseProfile(index, search_in(index)).retrieve(shard, np.array([5]))
+    assert found["item"].to_list() == [0, 1, 2, 3, 4]
+
+
+def test_dense_history_takes_the_nearest_of_two_interests(make_index, make_shard):
+    index = make_index(["cook", "football", "goal", "middle", "recipe"], [[1, 0], [0, 1], [0.1, 1], [1, 1], [1, 0.1]])
+    shard = make_shard(index, ["u"], history=[("u", "cook", 1, 0), ("u", "football", 1, 0)])
+    found = DenseHistory(index, search_in(index), history_items=20).retrieve(shard, np.array([5]))
+    assert [index.item_ids[item] for item in found["item"]][2:] == ["goal", "recipe", "middle"]
+
+
+def test_dense_history_equals_the_definition(make_index, make_shard):
+    draw = np.random.default_rng(0)
+    index = make_index([f"{n:02}" for n in range(50)], draw.normal(size=(50, 4)))
+    history = [
+        (user, f"{item:02}", float(draw.uniform(-0.3, 1)), float(age))
+        for user in "uvw"
+        for age, item in enumerate(draw.choice(50, size=8, replace=False))
+    ]
+    shard = make_shard(index, ["u", "v", "w"], history=history)
+    source = DenseHistory(index, search_in(index), history_items=3)
+    users, entries = shard.liked_entries(3)
+    expected = np.full((3, 50), -np.inf)
+    for user, entry in zip(users, entries, strict=True):
+        weight = shard.history_weights[entry] / shard.history_weights[entries[users == user]].max()
+        cosines = weight * (index.vectors @ shard.item_vectors[shard.history_rows[entry]])
+        expected[user] = np.maximum(expected[user], cosines)
+    assert source.score_pairs(shard, all_pairs(3, 50)) == pytest.approx(expected.ravel(), abs=1e-5)
+    found = source.retrieve(shard, np.array([7, 50, 0]))
+    assert lists_of(found) == expected_lists(expected, [7, 50, 0])
+
+
+def test_bm25_finds_the_words_of_profile_and_titles(make_index, make_shard):
+    texts = ["The comet and the probe", "A recipe with leeks", "Comet seen from Earth", "Chess"]
+    index = make_index(["a", "b", "c", "d"], text=texts, title=["Leeks", "x", "y", "z"])
+    shard = make_shard(
+        index, ["u", "v", "w"], texts=["likes a comet", "", "the and with"], history=[("v", "a", 1.0, 0.0)]
+    )
+    source = Bm25(index, history_items=20)
+    found = source.retrieve(shard, np.array([9, 9, 9]))
+    assert lists_of(found) == [(0, 0, 1), (0, 2, 2), (1, 1, 1)] or lists_of(found) == [(0, 2, 1), (0, 0, 2), (1, 1, 1)]
+    scores = source.score_pairs(shard, all_pairs(3, 4)).reshape(3, 4)
+    assert (scores[0] > 0).tolist() == [True, False, True, False]
+    assert np.isnan(scores[2]).all()
+
+
+def test_bm25_agrees_with_its_library(make_index, make_shard):
+    import bm25s
+
+    texts = ["red fox jumps", "red red wine", "fox news", "lazy dog sleeps"]
+    index = make_index(["a", "b", "c", "d"], text=texts)
+    engine = bm25s.BM25(method="lucene")
+    engine.index([text.split() for text in texts], show_progress=False)
+    shard = make_shard(index, ["u"], texts=["red fox"])
+    scores = Bm25(index, history_items=1).score_pairs(shard, all_pairs(1, 4))
+    assert scores == pytest.approx(engine.get_scores(["red", "fox"]), abs=1e-5)
+
+
+def test_a_catalog_without_words_has_no_bm25_list(make_index, make_shard):
+    index = make_index(["a"], text=[""])
+    shard = make_shard(index, ["u"], texts=["comet"])
+    assert len(Bm25(index, history_items=1).retrieve(shard, np.array([5]))) == 0
+
+
+def test_popularity_is_the_same_for_everybody(make_index, make_shard):
+    index = make_index(["a", "b", "c", "d"], popularity=[1, 5, 5, 0])
+    found = Popularity(index).retrieve(make_shard(index, ["u", "v"]), np.array([2, 9]))
+    assert lists_of(found) == [(0, 1, 1), (0, 2, 2), (1, 1, 1), (1, 2, 2), (1, 0, 3)]
+
+
+def interactions(rows):
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "weight"], orient="row")
+
+
+def test_neighbours_are_shrunk_cosines(make_index):
+    index = make_index(["a", "b", "c"])
+    rows = interactions(
+        [("u", "a", 1.0), ("u", "b", 1.0), ("v", "a", 1.0), ("v", "b", 1.0), ("w", "a", 1.0), ("w", "c", 1.0)]
+    )
+    similarity = fit_neighbours(rows, index, neighbours=10, shrinkage=2.0).toarray()
+    root = np.sqrt(3 * 2)
+    assert similarity[0, 1] == pytest.approx(2 / (root + 2))
+    assert similarity[0, 2] == pytest.approx(1 / (np.sqrt(3) + 2))
+    assert similarity[1, 2] == 0
+    assert np.diag(similarity).tolist() == [0, 0, 0]
+    assert similarity == pytest.approx(similarity.T)
+
+
+def test_an_item_keeps_its_nearest_neighbours_only(make_index):
+    index = make_index(["a", "b", "c"])
+    rows = interactions(
+        [("u", "a", 1.0), ("u", "b", 1.0), ("v", "a", 1.0), ("v", "b", 1.0), ("w", "a", 1.0), ("w", "c", 1.0)]
+    )
+    similarity = fit_neighbours(rows, index, neighbours=1, shrinkage=0.0).toarray()
+    assert (similarity > 0).sum(axis=0).tolist() == [1, 1, 1]
+    assert similarity[2, 0] == 0
+
+
+def test_collaborative_finds_what_the_same_users_chose(make_index, make_shard):
+    index = make_index(["a", "b", "c"])
+    rows = interactions([("u", "a", 1.0), ("u", "b", 1.0), ("v", "a", -1.0), ("v", "c", 1.0)])
+    source = Collaborative(index, fit_neighbours(rows, index, neighbours=5, shrinkage=0.0))
+    shard = make_shard(index, ["new", "blank"], history=[("new", "a", 0.5, 0.0)])
+    assert lists_of(source.retrieve(shard, np.array([5, 5]))) == [(0, 1, 1)]
+    scores = source.score_pairs(shard, all_pairs(2, 3)).reshape(2, 3)
+    assert scores[0] == pytest.approx([0, 1, 0])
+    assert np.isnan(scores[1]).all()

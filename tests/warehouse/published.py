@@ -1,0 +1,66 @@
+"""Made-up publications for the tests: rows of every table, and the facts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from warehouse.publication import CatalogFacts, RunFacts, TableRows
+
+DAY = date(2026, 11, 1)
+LABEL = {"confidence": 0.9, "labeler": "embedded:test", "fingerprint": "f1", "reason": "because"}
+
+
+def facts(run_id: str = "r1", *, catalogs: tuple[str, ...] = ("news",), night: int = 0) -> RunFacts:
+    return RunFacts(
+        run_id=run_id, as_of=DAY, published_at=datetime(2026, 11, 1, 3) + timedelta(days=night), code_version="0.1.0",
+        catalogs=[CatalogFacts(name, name.title(), "CC0-1.0", "readers") for name in catalogs],
+        gates=[{"suite": "ingest", "expectation": "enough_items", "is_success": True}],
+        models=[{"catalog": "news", "model_id": "m1"}], labelers=[{"task": "topics", "labeler": "embedded:test"}],
+        costs={"cost_usd": 0.0, "requests": 0},
+    )  # fmt: skip
+
+
+def recommendations(catalog: str = "news", *, n_users: int = 3, n_items: int = 4, mark: str = "") -> pl.DataFrame:
+    """Lists of n_items for users u00, u01 …; mark goes into every reason, so that runs can be told apart."""
+    rows = [
+        {
+            "catalog": catalog, "user_space": "readers", "user_id": f"u{user:02d}", "rank": rank,
+            "item_id": f"i{user + rank}", "title": f"Title {rank}", "url": "", "score": 1.0 / rank,
+            "sources": ["bm25", "dense_profile"], "reason": f"because {mark}",
+            "primary_topic": None if rank == 1 else "sport", "as_of": DAY,
+        }
+        for user in range(n_users)
+        for rank in range(1, n_items + 1)
+    ]  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def rows_of_all_tables(catalog: str = "news", *, mark: str = "") -> Iterator[TableRows]:
+    whole = recommendations(catalog, mark=mark)
+    # As shards by user hash come: each of whole users, in no order.
+    yield TableRows(
+        "recommendations", catalog, (whole.filter(pl.col("user_id") == user) for user in ("u02", "u00", "u01"))
+    )
+    topics = [{"topic": "sport", "confidence": 0.9}]
+    item = {"catalog": catalog, "item_id": "i1"}
+    frames = {
+        "item_topics": {**item, "primary_topic": "sport", "topics": topics, **LABEL},
+        "item_enrichments": {
+            **item, "summary": "s", "themes": ["t"], "mood": "", "audience": "", "keywords": ["k"], "aspects": "{}", **LABEL,
+        },
+        "item_groups": {**item, "group_id": "i1", "n_items": 2},
+        "similar_items": {**item, "similar_item_id": "i2", "cosine": 1.0, "is_similar": True, **LABEL},
+        "labels": {
+            **item, "user_space": "readers", "user_id": "u01", "relevance": 3, "sampling_probability": 0.5,
+            "stratum": "near", **LABEL, "created_at": datetime(2026, 11, 1, 2, 30),
+        },
+        "metrics": {
+            "catalog": catalog, "ranker": "lambdamart", "metric": "ndcg", "k": 10, "value": 0.5, "ci_low": None,
+            "ci_high": None, "n_users": 3, "as_of": DAY,
+        },
+    }  # fmt: skip
+    for table, row in frames.items():
+        yield TableRows(table, catalog, [pl.DataFrame([row])])
