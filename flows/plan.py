@@ -26,15 +26,18 @@ def print_plan(request: RunRequest, *, shows_prompts: bool) -> None:
     """Print rows due, requests, tokens and money a stage; with shows_prompts also one rendered prompt a task."""
     lines = make_plan(request)
     table = Table(title="tonight's plan", title_justify="left")
-    for name in ("catalog", "stage", "labeler", "note"):
+    for name in ("catalog", "stage", "labeler"):
         table.add_column(name, overflow="fold")
     for name in ("rows due", "requests", "tokens in", "tokens out", "cost $"):
         table.add_column(name, justify="right")
     for line in lines:
         cost = "no price set" if line.cost_usd is None else f"{line.cost_usd:.4f}"
         counts = (line.rows_due, line.requests, line.tokens_in, line.tokens_out)
-        table.add_row(line.catalog, line.stage, line.labeler, line.note, *(str(count) for count in counts), cost)
+        table.add_row(line.catalog, line.stage, line.labeler, *(str(count) for count in counts), cost)
     out.print(table)
+    for line in lines:
+        if line.note:
+            out.print(f"{line.catalog} {line.stage}: {line.note}", markup=False, style="dim")
     priced = [line.cost_usd for line in lines if line.cost_usd is not None]
     requests = sum(line.requests for line in lines)
     tokens = sum(line.tokens_in + line.tokens_out for line in lines)

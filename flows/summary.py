@@ -34,7 +34,8 @@ def print_summary(folder: Path, run_id: str, reports: Sequence[StepReport]) -> N
 def _metrics_table(catalog: str, metrics: pl.DataFrame) -> Table:
     named = metrics.with_columns(name=pl.concat_str("metric", pl.lit("@"), "k"))
     table = Table(
-        title=f"{catalog}: {metrics['n_users'].max()} held-out users [95 % interval]", title_justify="left"
+        title=f"{catalog}: {metrics.select('n_users').max().item()} held-out users [95 % interval]",
+        title_justify="left",
     )
     table.add_column("ranker")
     for name in SHOWN:

@@ -21,6 +21,7 @@ from tasks.contracts.errors import ConfigError
 from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.embedding.protocol import Embedder
+from tasks.labeling import make_labeler
 from tasks.labeling.activate import activate
 from tasks.labeling.embedder import embedder_for
 from warehouse.clock import utc_now
@@ -35,29 +36,23 @@ USER_FIELDS = frozenset({"summary", "interests", "hobbies", "skills", "job"})
 @task(name="embed", cache_policy=NO_CACHE)
 def embed(context: StepContext) -> StepReport:
     """Embed what has no vector under today's fingerprint."""
-    template = context.catalog.text
-    fields = fields_of(template.item, allowed=ITEM_FIELDS | ENRICHED_FIELDS, key="text.item")
-    fields_of(template.user, allowed=USER_FIELDS, key="text.user")
+    catalog = context.catalog
     embedder = embedder_for(context.embedding_model)
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
-        enriched = None
-        if fields & ENRICHED_FIELDS:
-            enriched = warehouse.value("queries/active_fingerprint", catalog=context.catalog.name, task="enrich")
-        of_items = hash_config(embedder.fingerprint, template.item, template.max_chars, enriched)
-        of_users = hash_config(embedder.fingerprint, template.user, template.max_chars)
+        enriched = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="enrich")
+        of_items, of_users = _fingerprints(context, embedder, enriched=enriched)
         activate(warehouse, context, task="embed_items", fingerprint=of_items, labeler=embedder.name)
         activate(warehouse, context, task="embed_users", fingerprint=of_users, labeler=embedder.name)
-        items = warehouse.stream(
-            "queries/items_to_embed", rows=BATCH, catalog=context.catalog.name, fingerprint=of_items
-        )
+        items = warehouse.stream("queries/items_to_embed", rows=BATCH, catalog=catalog.name, fingerprint=of_items)
         users = warehouse.stream(
-            "queries/users_to_embed", rows=BATCH, user_space=context.catalog.user_space, fingerprint=of_users
+            "queries/users_to_embed", rows=BATCH, user_space=catalog.user_space, fingerprint=of_users
         )
+        template = catalog.text
         n_items = _embed_all(warehouse, context, embedder, frames=items, template=template.item, fingerprint=of_items)
         n_users = _embed_all(warehouse, context, embedder, frames=users, template=template.user, fingerprint=of_users)
     return StepReport(
         stage="embed",
-        catalog=context.catalog.name,
+        catalog=catalog.name,
         rows_in=n_items + n_users,
         rows_out=n_items + n_users,
         notes=(f"{n_items} items and {n_users} users embedded with {embedder.name}",),
@@ -65,15 +60,26 @@ def embed(context: StepContext) -> StepReport:
 
 
 def plan_embed(context: StepContext) -> PlanLine:
-    """How many items and users have no vector under the fingerprints that count now."""
+    """How many items and users have no vector under the fingerprints that tonight's run would give them."""
     catalog = context.catalog
+    embedder = embedder_for(context.embedding_model)
     with open_warehouse(context.folder) as warehouse:
-        of_items = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_items") or ""
-        of_users = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_users") or ""
+        enriched = make_labeler("enrich", context, warehouse).fingerprint("enrich")
+        of_items, of_users = _fingerprints(context, embedder, enriched=enriched)
         items = warehouse.stream("queries/items_to_embed", catalog=catalog.name, fingerprint=of_items)
         users = warehouse.stream("queries/users_to_embed", user_space=catalog.user_space, fingerprint=of_users)
         due = sum(frame.height for frame in items) + sum(frame.height for frame in users)
     return PlanLine("embed", catalog.name, due, context.embedding_model)
+
+
+def _fingerprints(context: StepContext, embedder: Embedder, *, enriched: str | None) -> tuple[str, str]:
+    """Of items and of users; enriched is the enrichment's, which counts where the item's text holds some of it."""
+    template = context.catalog.text
+    fields = fields_of(template.item, allowed=ITEM_FIELDS | ENRICHED_FIELDS, key="text.item")
+    fields_of(template.user, allowed=USER_FIELDS, key="text.user")
+    of_enriched = enriched if fields & ENRICHED_FIELDS else None
+    of_items = hash_config(embedder.fingerprint, template.item, template.max_chars, of_enriched)
+    return of_items, hash_config(embedder.fingerprint, template.user, template.max_chars)
 
 
 def fields_of(template: str, *, allowed: frozenset[str], key: str) -> set[str]:

@@ -16,7 +16,7 @@ from tasks.evaluation.metrics import CUTOFFS
 from tasks.evaluation.table import compare_systems, draw_random_lists, lists_of_sources
 from tasks.loading.history import make_history
 from tasks.loading.truth import read_truth
-from tasks.ranking.features import SOURCES
+from tasks.ranking.feature_table import SOURCES
 from tasks.ranking.model import load_ranker, score_rows
 from tasks.ranking.top_n import take_top
 from warehouse.clock import utc_now

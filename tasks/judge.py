@@ -6,7 +6,6 @@ fingerprint are asked, users in blocks. Time O(new users x items + users x new i
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,11 +20,12 @@ from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
-from tasks.labelers.protocol import ItemText, JudgeAnswer, JudgeQuestion, UserText
+from tasks.labelers.protocol import JudgeAnswer, JudgeQuestion
 from tasks.labeling import build_labeler, land_replies, make_labeler
 from tasks.labeling.activate import activate
 from tasks.labeling.estimate import estimate_line
 from tasks.labeling.sampling import STRATA, draw_pairs
+from tasks.loading.judging import BLOCK_USERS, make_questions
 from tasks.ranking.splits import split_of
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.vectors import read_vectors
@@ -38,8 +38,6 @@ SCHEMA = {
     "reason": pl.String,
 }
 BLOCK_CELLS = 8_000_000
-BLOCK_USERS = 500
-HISTORY_DEPTH = 10
 
 
 @task(name="judge", cache_policy=NO_CACHE)
@@ -190,7 +188,6 @@ def _scoped(frame: pl.DataFrame, context: StepContext, design: str) -> pl.DataFr
 
 
 def _questions(warehouse: Warehouse, context: StepContext, design: str, fingerprint: str) -> Iterator[JudgeQuestion]:
-    """Pairs that are due, a block of users at a time, so that each profile and history is read once."""
     catalog = context.catalog
     due = warehouse.query(
         "queries/pairs_to_judge",
@@ -199,63 +196,7 @@ def _questions(warehouse: Warehouse, context: StepContext, design: str, fingerpr
         design=design,
         fingerprint=fingerprint,
     )
-    if due.is_empty():
-        return
-    texts = _item_texts(warehouse, context, due["content_hash"].unique())
-    for start in range(0, due["user_id"].n_unique(), BLOCK_USERS):
-        block = due["user_id"].unique().sort().slice(start, BLOCK_USERS)
-        users = _user_texts(warehouse, context, block.to_list())
-        for row in due.join(block.to_frame(), on="user_id", how="semi", maintain_order="left").iter_rows(named=True):
-            item, topics = texts[row["content_hash"]]
-            yield JudgeQuestion(user=users[row["user_id"]], item=item, topics=topics)
-
-
-def _item_texts(
-    warehouse: Warehouse, context: StepContext, wanted: pl.Series
-) -> dict[str, tuple[ItemText, Mapping[str, float]]]:
-    frame, vectors = read_vectors(warehouse, "queries/items_for_judge", catalog=context.catalog.name)
-    rows = frame.with_row_index("row").join(wanted.to_frame("content_hash"), on="content_hash", how="semi")
-    return {
-        row["content_hash"]: (
-            ItemText(row["content_hash"], row["title"], row["text"], row["author"], vectors[row["row"]]),
-            {topic["topic"]: topic["confidence"] for topic in row["topics"] or []},
-        )
-        for row in rows.iter_rows(named=True)
-    }
-
-
-def _user_texts(warehouse: Warehouse, context: StepContext, user_ids: list[str]) -> dict[str, UserText]:
-    catalog = context.catalog
-    scope = {"user_space": catalog.user_space, "user_ids": user_ids}
-    profiles = warehouse.query("queries/user_profiles", catalog=catalog.name, **scope)
-    histories = warehouse.query(
-        "queries/user_histories", as_of_end=context.as_of_end, depth=HISTORY_DEPTH, catalog=catalog.name, **scope
-    )
-    read: dict[str, list[ItemText]] = defaultdict(list)
-    liked: dict[str, list[str]] = defaultdict(list)
-    for row in histories.iter_rows(named=True):
-        vector = None if row["vector"] is None else np.asarray(row["vector"], dtype=np.float32)
-        read[row["user_id"]].append(ItemText(row["content_hash"], row["title"], row["text"], vector=vector))
-        if row["primary_topic"] is not None:
-            liked[row["user_id"]].append(row["primary_topic"])
-    return {
-        row["user_id"]: UserText(
-            key=row["profile_hash"],
-            summary=row["summary"],
-            interests=tuple(row["interests"]),
-            hobbies=tuple(row["hobbies"]),
-            skills=tuple(row["skills"]),
-            job=row["job"],
-            vector=None if row["vector"] is None else np.asarray(row["vector"], dtype=np.float32),
-            history=tuple(read[row["user_id"]]),
-            topic_affinity=_shares(liked[row["user_id"]]),
-        )
-        for row in profiles.iter_rows(named=True)
-    }
-
-
-def _shares(topics: list[str]) -> dict[str, float]:
-    return {topic: topics.count(topic) / len(topics) for topic in sorted(set(topics))}
+    yield from make_questions(warehouse, context, due)
 
 
 def _row(key: str, answer: JudgeAnswer) -> Mapping[str, Any]:

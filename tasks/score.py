@@ -53,12 +53,12 @@ def score(context: StepContext) -> StepReport:
         paths = latest_output(warehouse, catalog=catalog.name, stage="candidates", needs="candidates")
         found = latest_model(warehouse, catalog=catalog.name)
         ranker = load_ranker(found[1]) if found else None
-        index = load_catalog_arrays(warehouse, context, is_holdout=False).index
-        facts = load_facts(warehouse, context, index, is_holdout=False)
+        arrays = load_catalog_arrays(warehouse, context, is_holdout=False)
+        facts = load_facts(warehouse, context, arrays, is_holdout=False)
         n_candidates = 0
         with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage="recommendations") as output:
             for frame in _frames(paths):
-                output.write(_recommend(warehouse, context, frame, index=index, facts=facts, ranker=ranker))
+                output.write(_recommend(warehouse, context, frame, index=arrays.index, facts=facts, ranker=ranker))
                 n_candidates += frame.height
                 context.progress(n_candidates, None)
         files = [

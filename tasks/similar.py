@@ -120,6 +120,7 @@ def _pairs_fingerprint(warehouse: Warehouse, context: StepContext) -> str:
 
 def _scan(warehouse: Warehouse, context: StepContext, fingerprint: str) -> int:
     catalog = context.catalog
+    warehouse.run("queries/forget_scans", catalog=catalog.name)
     due = set(warehouse.query("queries/items_to_scan", catalog=catalog.name, fingerprint=fingerprint)["content_hash"])
     if not due:
         return 0

@@ -25,7 +25,8 @@ from tasks.gating import check_suite
 from tasks.loading.arrays import load_catalog_arrays, load_facts, load_shard
 from tasks.loading.history import make_history
 from tasks.loading.truth import read_truth
-from tasks.ranking.features import FEATURE_NAMES, FEATURES, build_features
+from tasks.ranking.feature_table import FEATURE_NAMES, FEATURES
+from tasks.ranking.features import build_features
 from tasks.ranking.model import TrainedRanker, dump_ranker, train_ranker
 from tasks.ranking.splits import check_splits, split_of
 from tasks.ranking.training_rows import select_training_rows
@@ -87,7 +88,7 @@ def train(context: StepContext) -> StepReport:
 def _write_features(warehouse: Warehouse, context: StepContext) -> list[Path]:
     catalog, ranking = context.catalog, context.catalog.ranking
     arrays = load_catalog_arrays(warehouse, context, is_holdout=True)
-    facts = load_facts(warehouse, context, arrays.index, is_holdout=True)
+    facts = load_facts(warehouse, context, arrays, is_holdout=True)
     with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage="features-holdout") as output:
         for path in latest_output(warehouse, catalog=catalog.name, stage="candidates-holdout", needs="candidates"):
             candidates = pl.read_parquet(path)

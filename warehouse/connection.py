@@ -6,8 +6,8 @@ transaction, so that a killed process leaves the last committed state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,13 @@ class Warehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         self.connection = connection
         self.folder = folder
+        self._streams: list[Generator[pl.DataFrame, None, None]] = []
+
+    def close(self) -> None:
+        """Close the connection and the streams that nobody read to the end: they would keep the database open."""
+        for stream in self._streams:
+            stream.close()
+        self.connection.close()
 
     def query(self, name: str, **values: Any) -> pl.DataFrame:
         """The result of `sql/<name>.sql` with `$key` filled from values."""
@@ -43,11 +50,9 @@ class Warehouse:
 
     def stream(self, name: str, *, rows: int = 5000, **values: Any) -> Iterator[pl.DataFrame]:
         """The result of `sql/<name>.sql` in frames of about `rows` rows, on a cursor of its own: bounded memory."""
-        cursor = self.connection.cursor()
-        reader = cursor.sql(read_statement(name), params=values or None).to_arrow_reader(rows)
-        for batch in reader:
-            if batch.num_rows:
-                yield _to_polars(pa.Table.from_batches([batch]))
+        stream = self._read_stream(name, rows, values)
+        self._streams.append(stream)
+        return stream
 
     def run(self, name: str, **values: Any) -> None:
         """Execute `sql/<name>.sql`, which may hold several statements without values."""
@@ -70,7 +75,9 @@ class Warehouse:
         except duckdb.Error as error:
             raise WarehouseError(f"rows for table {table!r} were refused: {error}") from error
         finally:
-            self.connection.unregister("incoming")
+            # A refused row aborts the transaction, in which nothing can be unregistered; the next insert replaces it.
+            with suppress(duckdb.TransactionException):
+                self.connection.unregister("incoming")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -82,6 +89,15 @@ class Warehouse:
             self.connection.execute("rollback")
             raise
         self.connection.execute("commit")
+
+    def _read_stream(self, name: str, rows: int, values: Mapping[str, Any]) -> Generator[pl.DataFrame, None, None]:
+        cursor = self.connection.cursor()
+        try:
+            for batch in cursor.sql(read_statement(name), params=dict(values) or None).to_arrow_reader(rows):
+                if batch.num_rows:
+                    yield _to_polars(pa.Table.from_batches([batch]))
+        finally:
+            cursor.close()
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
         try:
@@ -114,14 +130,15 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
                 f"the warehouse {str(path)!r} is open in another process; try again when it is done"
             ) from error
         raise WarehouseError(f"the warehouse {str(path)!r} can't be opened: {error}") from error
+    warehouse = Warehouse(connection, folder)
     try:
         if not read_only:
             migrate(connection)
             for name in list_statements("marts"):
                 connection.execute(f"create or replace view {name.split('/')[1]} as {read_statement(name)}")
-        yield Warehouse(connection, folder)
+        yield warehouse
     finally:
-        connection.close()
+        warehouse.close()
 
 
 def _describe(error: duckdb.Error, statement: str) -> str:

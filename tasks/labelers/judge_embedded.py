@@ -158,7 +158,8 @@ def _weigh_history(
     cosines[np.array([[seen.key == item.key for item in items] for seen in user.history])] = -1.0
     nearest = cosines.argmax(axis=0)
     for column, row in enumerate(nearest):
-        named[column]["history"] = f"history '{user.history[row].title}' (cosine {cosines[row, column]:.2f})"
+        if user.history[row].key != items[column].key:
+            named[column]["history"] = f"history '{user.history[row].title}' (cosine {cosines[row, column]:.2f})"
     return scale.text_strength(cosines.max(axis=0), n_texts=len(user.history))
 
 

@@ -17,6 +17,9 @@ _ORGANISATION = re.compile(
     r"|Union|Commission|Council|Committee|Court|Parliament|Ministry|Department|Agency|Authority|Office|Board|Association"
     r"|Society|Federation|Organi[sz]ation|League|Club|FC|United(?! States| Kingdom| Arab)|House|Fund|Trust|Church)\b"
 )
+_OF_HEADS = frozenset(
+    {"Republic", "Kingdom", "States", "Isle", "Isles", "Bay", "Cape", "City", "Duke", "Prince", "Lord"}
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def _split_name(match: re.Match[str]) -> list[tuple[str, int]]:
     text, start = match.group(), match.start()
     if " of " in text:
         left, right = text.split(" of ", 1)
-        if len(left.split()) > 1 and not _ORGANISATION.search(left):
+        if not (_ORGANISATION.search(left) or left.split()[-1] in _OF_HEADS):
             return [*_trim(left, start), *_trim(right, start + len(left) + 4)]
     return _trim(text, start)
 

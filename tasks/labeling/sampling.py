@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tasks.contracts.catalog import JudgeConfig
 
 MIDDLE_DEPTH = 10
+RANK_SEED = 1 << 32
 STRATA = ("near", "middle", "rest")
 
 
@@ -41,14 +42,15 @@ def draw_pairs(
 ) -> Drawn:
     """Draw about n_pairs[u] items for each user of a block.
 
-    user_vectors (u, d) and item_vectors (n, d) are unit vectors; a user without a profile has zeros and gets ranks by
-    coin. is_open (u, n) marks the pairs whose coin is thrown now: neither seen by the user nor thrown before.
+    user_vectors (u, d) and item_vectors (n, d) are unit vectors; a user without a profile has zeros and gets ranks at
+    random. is_open (u, n) marks the pairs whose coin is thrown now: neither seen by the user nor thrown before.
     Time and memory O(u x n).
     """
     coins = _coins(user_keys, item_keys, config.seed)
-    scores = user_vectors @ item_vectors.T + 1e-9 * coins.astype(np.float32)
+    scores = user_vectors @ item_vectors.T
     blank = ~user_vectors.any(axis=1)
-    scores[blank] = coins[blank]
+    # A rank by the coin itself would decide what is drawn twice, and the probabilities would be wrong.
+    scores[blank] = _coins(user_keys[blank], item_keys, config.seed + RANK_SEED)
     order = np.argsort(-scores, axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :], axis=1)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import MissingInputError
 from tasks.ranking.inputs import ItemFacts, build_item_facts
-from tasks.retrieval.candidates import build_sources
+from tasks.retrieval.candidates import build_sources, similarity_of
 from tasks.retrieval.item_index import ItemIndex, build_item_index
 from tasks.retrieval.source import Source
 from tasks.retrieval.user_shard import ForeignHistory, UserShard, build_user_shard
@@ -52,17 +52,18 @@ def load_catalog_arrays(warehouse: Warehouse, context: StepContext, *, is_holdou
     return CatalogArrays(index, build_sources(index, catalog.candidates, interactions=choices))
 
 
-def load_facts(warehouse: Warehouse, context: StepContext, index: ItemIndex, *, is_holdout: bool) -> ItemFacts:
+def load_facts(warehouse: Warehouse, context: StepContext, arrays: CatalogArrays, *, is_holdout: bool) -> ItemFacts:
     """Facts of the index's items, as the features need them."""
     scope = {"catalog": context.catalog.name}
     return build_item_facts(
-        index.item_ids,
+        arrays.index,
         topics=warehouse.query("queries/item_topic_shares", **scope),
         categories=warehouse.query("queries/item_categories", **scope),
         authors=warehouse.query("queries/item_authors", **scope),
         interactions=warehouse.query(
             "queries/item_values", as_of_end=context.as_of_end, is_holdout=is_holdout, **scope
         ),
+        neighbours=similarity_of(arrays.sources),
     )
 
 

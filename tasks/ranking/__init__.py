@@ -1,8 +1,9 @@
 """From candidates to recommendations: features, LambdaMART, the top of each list and a reason for every row.
 
     splits  truth  training_rows    who is held out, what counts as relevant, which rows the ranker learns from
-    inputs  features                what is known of a pair; FEATURES says what each column means
-    history_features  affinity      the parts of `features` that read a user's history
+    feature_table  features         the columns of a pair: what each means, and how it is computed
+    inputs                          what the features are computed from
+    history_features  affinity  neighbour_features    the parts of `features` that read a user's history
     model                           training, scoring and the text that a model is stored as
     top_n  reasons                  the list that is published, and why each item stands in it
 

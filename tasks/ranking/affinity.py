@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from tasks.ranking.inputs import CatalogArrays, FloatVector, LabelMatrix, PairRows, ShardArrays
+from tasks.ranking.inputs import FloatVector, ItemFacts, LabelMatrix, PairRows, ShardArrays
 
 PROFILE_SHARPNESS = 20.0
 """Factor of the cosines between profile and topic centroids before the softmax."""
@@ -31,17 +31,11 @@ def label_affinity(shares: sparse.csr_matrix, labels: LabelMatrix, rows: PairRow
     return np.where(has_both, affinity, np.nan)
 
 
-def profile_shares(shard: ShardArrays, catalog: CatalogArrays, topics: LabelMatrix) -> sparse.csr_matrix:
-    """(u, t): softmax of the cosines of each user's profile and the topics' centroids; empty without a profile.
-
-    A topic's centroid is the direction of the mean of its items' vectors, weighted by their shares.
-    """
-    n_users, n_topics = len(shard.user_ids), len(topics.names)
-    if not n_topics:
-        return sparse.csr_matrix((n_users, 0))
-    centroids = np.asarray(topics.shares.T @ catalog.vectors)
-    lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
-    cosines = shard.profile_vectors @ (centroids / np.where(lengths > 0, lengths, 1.0)).T
+def profile_shares(shard: ShardArrays, facts: ItemFacts) -> sparse.csr_matrix:
+    """(u, t): softmax of the cosines of each user's profile and the topics' centroids; empty without a profile."""
+    if not facts.topics.names:
+        return sparse.csr_matrix((len(shard.user_ids), 0))
+    cosines = shard.profile_vectors @ facts.topic_centroids.T
     weights = np.exp(PROFILE_SHARPNESS * (cosines - cosines.max(axis=1, keepdims=True)))
     weights = weights / weights.sum(axis=1, keepdims=True) * shard.has_profile[:, None]
     return sparse.csr_matrix(weights)

@@ -1,4 +1,4 @@
-"""The columns that the ranker sees. FEATURES is their documentation: name, meaning, source, and when they are known.
+"""Computes the columns that the ranker sees; what each one means stands in feature_table.
 
 Never among them: an id, a label of the judge, anything that happened after as_of or in the held-out part.
 Missing is NaN. "within the user" compares with the user's candidates only (rows with a fused_rank), so a judged pair
@@ -7,7 +7,6 @@ that joins the candidates in training is measured as one that is scored at night
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,72 +14,13 @@ import polars as pl
 
 from tasks.contracts.errors import StepError
 from tasks.ranking.affinity import label_affinity, profile_shares, user_shares
+from tasks.ranking.feature_table import FEATURE_NAMES, SOURCES
 from tasks.ranking.history_features import history_cosines, mean_over_liked
 from tasks.ranking.inputs import CatalogArrays, FloatVector, ItemFacts, PairRows, ShardArrays, locate_pairs
 from tasks.ranking.neighbour_features import neighbour_sums
 
-SOURCES = ("dense_profile", "dense_history", "bm25", "popularity", "collaborative")
 EPOCH = datetime(1970, 1, 1)
 SECONDS_A_DAY = 86_400.0
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One column. known: when its value is known: "always", or what it needs (else NaN)."""
-
-    name: str
-    meaning: str
-    source: str
-    known: str
-
-
-def _source_features(source: str, needs: str) -> tuple[Feature, ...]:
-    return (
-        Feature(f"{source}_score", f"score of source {source}", "candidates", needs),
-        Feature(f"{source}_z", f"{source}_score less the user's mean, in standard deviations", "candidates", needs),
-        Feature(f"{source}_rank", f"place in the list of {source}, from 1", "candidates", "where the source found it"),
-    )
-
-
-FEATURES: tuple[Feature, ...] = (
-    *_source_features("dense_profile", "user has a profile, item a vector"),
-    *_source_features("dense_history", "user has a history, item a vector"),
-    *_source_features("bm25", "user has a word that the catalog knows"),
-    *_source_features("popularity", "always"),
-    *_source_features("collaborative", "user has a history in this catalog"),
-    Feature("fused_score", "weighted reciprocal ranks, summed; 0: no source found it", "candidates", "always"),
-    Feature("fused_rank", "place in the fused list, from 1", "candidates", "for candidates"),
-    Feature("n_sources", "how many sources found it", "candidates", "always"),
-    Feature("topic_affinity", "share of the liked history in the item's topics", "topic labels", "history and topics"),
-    Feature(
-        "profile_topic_affinity", "nearness of the profile to the item's topics", "topic labels", "profile and topics"
-    ),
-    Feature("category_affinity", "share of the liked history in the item's category", "items", "history and category"),
-    Feature("author_affinity", "share of the liked history by the item's author", "items", "history and author"),
-    Feature("history_max_cosine", "cosine to the nearest liked history item", "embeddings", "history and vector"),
-    Feature("history_mean_cosine", "mean cosine to the liked history items", "embeddings", "history and vector"),
-    Feature("disliked_max_cosine", "cosine to the nearest disliked history item", "embeddings", "dislikes and vector"),
-    Feature("neighbour_recent", "similarity by co-choice to the newest liked items, summed", "interactions", "history"),
-    Feature("neighbour_recent_z", "the same, in the user's standard deviations", "interactions", "history"),
-    Feature("neighbour_max", "similarity by co-choice to the nearest liked item", "interactions", "history"),
-    Feature("neighbour_disliked", "similarity by co-choice to the disliked items, summed", "interactions", "dislikes"),
-    Feature("popularity_log", "log(1 + popularity)", "interactions", "always"),
-    Feature("popularity_percentile", "share of the catalog that is at most as popular", "interactions", "always"),
-    Feature("interactions_log", "log(1 + number of interactions)", "interactions", "always"),
-    Feature(
-        "mean_value", "mean value of the item's interactions, drawn to the catalog's", "interactions", "values exist"
-    ),
-    Feature("popularity_gap", "popularity_log less the mean of the user's liked items", "interactions", "history"),
-    Feature("age_days", "days between publication and as_of", "items", "published_at is known"),
-    Feature("age_gap_days", "age less the mean age of the user's liked items", "items", "history and published_at"),
-    Feature("text_log", "log(1 + characters of the item's text)", "items", "always"),
-    Feature("label_confidence", "confidence of the item's first topic", "topic labels", "topics"),
-    Feature("group_size", "items in the near-duplicate group", "similarity labels", "always"),
-    Feature("history_log", "log(1 + history entries of the user)", "interactions", "always"),
-    Feature("history_age_days", "age of the user's newest interaction", "interactions", "history"),
-    Feature("has_profile", "1 if the user has a profile vector, else 0", "users", "always"),
-)
-FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 
 
 def build_features(
@@ -99,7 +39,7 @@ def build_features(
         **history_cosines(shard, catalog, rows),
         **_neighbour_columns(candidates, shard, facts, rows),
         "topic_affinity": label_affinity(user_shares(shard, facts.topics), facts.topics, rows),
-        "profile_topic_affinity": label_affinity(profile_shares(shard, catalog, facts.topics), facts.topics, rows),
+        "profile_topic_affinity": label_affinity(profile_shares(shard, facts), facts.topics, rows),
         "category_affinity": label_affinity(user_shares(shard, facts.categories), facts.categories, rows),
         "author_affinity": label_affinity(user_shares(shard, facts.authors), facts.authors, rows),
     }

@@ -85,6 +85,7 @@ class ItemFacts:
 
     n_interactions: count, undecayed. mean_value: shrunk mean of the interactions' values (a rating, say).
     label_confidence: of the item's topics, in [0, 1]. topics, categories, authors: see LabelMatrix.
+    topic_centroids: (t, d) unit direction of the mean of a topic's item vectors, weighted by their shares.
     neighbours: (n, n), entry (h, i) the similarity of a history item h and an item i; None: not fitted.
     """
 
@@ -92,6 +93,7 @@ class ItemFacts:
     mean_value: FloatVector
     label_confidence: FloatVector
     topics: LabelMatrix
+    topic_centroids: FloatMatrix
     categories: LabelMatrix
     authors: LabelMatrix
     neighbours: sparse.csr_matrix | None = None
@@ -109,7 +111,7 @@ class PairRows:
 
 
 def build_item_facts(
-    item_ids: pl.Series,
+    catalog: CatalogArrays,
     *,
     topics: pl.DataFrame,
     categories: pl.DataFrame,
@@ -117,7 +119,7 @@ def build_item_facts(
     interactions: pl.DataFrame,
     neighbours: sparse.csr_matrix | None = None,
 ) -> ItemFacts:
-    """Facts aligned with item_ids.
+    """Facts of the catalog's items.
 
     topics: item_id, label, share (the label's confidence). categories and authors: item_id, label; an item may have
     several rows, an empty label is none. interactions: item_id, value (may be null); in training the history part only.
@@ -127,20 +129,22 @@ def build_item_facts(
     values = interactions.group_by("item_id").agg(
         pl.len().alias("n"), pl.col("value").sum().alias("total"), pl.col("value").count().alias("known")
     )
-    ids = pl.DataFrame({"item_id": item_ids})
+    ids = pl.DataFrame({"item_id": catalog.item_ids})
     aligned = ids.join(confidence, on="item_id", how="left", maintain_order="left").join(
         values, on="item_id", how="left", maintain_order="left"
     )
     known = aligned["known"].fill_null(0).to_numpy().astype(np.float64)
     total = aligned["total"].fill_null(0.0).to_numpy().astype(np.float64)
+    labels = build_labels(catalog.item_ids, topics)
     mean = total.sum() / known.sum() if known.sum() else np.nan
     return ItemFacts(
         n_interactions=aligned["n"].fill_null(0).to_numpy().astype(np.float64),
         mean_value=(total + PRIOR_VALUES * mean) / (known + PRIOR_VALUES),
         label_confidence=aligned["confidence"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
-        topics=build_labels(item_ids, topics),
-        categories=build_labels(item_ids, categories.with_columns(share=pl.lit(1.0))),
-        authors=build_labels(item_ids, authors.with_columns(share=pl.lit(1.0))),
+        topics=labels,
+        topic_centroids=_find_centroids(labels, catalog.vectors),
+        categories=build_labels(catalog.item_ids, categories.with_columns(share=pl.lit(1.0))),
+        authors=build_labels(catalog.item_ids, authors.with_columns(share=pl.lit(1.0))),
         neighbours=neighbours,
     )
 
@@ -158,6 +162,12 @@ def build_labels(item_ids: pl.Series, labels: pl.DataFrame) -> LabelMatrix:
     shares = rows["share"].to_numpy() / np.maximum(total, 1.0)[places]
     matrix = sparse.csr_matrix((shares, (places, codes)), shape=(len(item_ids), len(names)))
     return LabelMatrix(names.to_list(), matrix)
+
+
+def _find_centroids(topics: LabelMatrix, vectors: FloatMatrix) -> FloatMatrix:
+    sums = np.asarray(topics.shares.T @ vectors)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
 
 
 def locate_pairs(frame: pl.DataFrame, *, user_ids: pl.Series, item_ids: pl.Series) -> PairRows:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from tasks.contracts.catalog import RankingConfig
 from tasks.contracts.errors import StepError, TooFewLabelsError
-from tasks.ranking.features import FEATURE_NAMES, check_features
+from tasks.ranking.feature_table import DIRECTIONS, FEATURE_NAMES
+from tasks.ranking.features import check_features
 from tasks.ranking.training_rows import drop_flat_groups
 
 NDCG_CUTOFF = 10
@@ -29,9 +30,10 @@ FORMAT = "nightjar-ranker-1"
 class TrainedRanker:
     """A trained model and how it came about.
 
-    best_iteration: number of trees. validation_ndcg: mean NDCG@10 over the validation users' labelled rows (not
-    comparable with the evaluation's, whose ideal holds all relevant items). n_users, n_rows: those it learnt from.
-    importances: total gain by feature, most important first. Same input, same text: training is deterministic.
+    best_iteration: number of trees. validation_ndcg: mean NDCG@10 over the validation users' labelled rows before the
+    second fit (not comparable with the evaluation's, whose ideal holds all relevant items). n_users, n_rows: those of
+    training and validation. importances: total gain by feature, most important first. Training is deterministic: same
+    input, same text.
     """
 
     model_text: str
@@ -52,47 +54,43 @@ def train_ranker(
     n_threads: int = 1,
     feature_names: tuple[str, ...] = FEATURE_NAMES,
 ) -> TrainedRanker:
-    """Learn from train and stop when NDCG@10 on validation stops rising.
+    """Learn from train until NDCG@10 on validation stops rising, then again from both with as many trees.
 
-    Both: user_id, item_id, grade (0-3) and the features, rows of a user together (see select_training_rows). Users
-    whose rows all have the same grade teach nothing and are left out. Raises StepError when no user is left, or when a
-    user is in both frames. O(trees * rows * features).
+    The second fit matters: users are few and every one of them is a query. Both frames: user_id, item_id, grade (0-3)
+    and the features, rows of a user together (see select_training_rows). Users whose rows all have the same grade teach
+    nothing and are left out. Raises StepError when no user is left, or when a user is in both frames.
+    O(trees * rows * features).
     """
     check_features(train, feature_names)
-    shared = train.select("user_id").unique().join(validation.select("user_id").unique(), on="user_id", how="semi")
+    shared = train["user_id"].filter(train["user_id"].is_in(validation["user_id"].unique().implode()))
     if len(shared):
-        raise StepError(f"user {shared['user_id'][0]!r} is in training and validation; split users with split_of")
+        raise StepError(f"user {shared.min()!r} is in training and validation; split users with split_of")
     train, validation = _usable(train, "training"), _usable(validation, "validation")
-    params = ranker_params(config, n_threads=n_threads)
-    learning = _dataset(train, feature_names)
-    history: dict[str, dict[str, list[float]]] = {}
-    booster = lgb.train(
-        dict(params),
-        learning,
-        num_boost_round=config.max_rounds,
-        valid_sets=[_dataset(validation, feature_names, reference=learning)],
-        valid_names=["validation"],
-        callbacks=[
-            lgb.early_stopping(config.early_stopping_rounds, verbose=False),
-            lgb.record_evaluation(history),
-        ],
-    )
-    gains = booster.feature_importance("gain", iteration=booster.best_iteration)
+    params = ranker_params(config, feature_names, n_threads=n_threads)
+    rounds, ndcg = _find_rounds(train, validation, params, config=config, feature_names=feature_names)
+    both = pl.concat([train, validation], how="diagonal")
+    booster = lgb.train(dict(params), _dataset(both, feature_names), num_boost_round=rounds)
+    gains = booster.feature_importance("gain")
     order = np.argsort(-gains, kind="stable")
     return TrainedRanker(
-        model_text=booster.model_to_string(num_iteration=booster.best_iteration),
+        model_text=booster.model_to_string(),
         feature_names=feature_names,
         params=params,
-        best_iteration=booster.best_iteration,
-        validation_ndcg=history["validation"][f"ndcg@{NDCG_CUTOFF}"][booster.best_iteration - 1],
-        n_users=train["user_id"].n_unique(),
-        n_rows=len(train),
+        best_iteration=rounds,
+        validation_ndcg=ndcg,
+        n_users=both["user_id"].n_unique(),
+        n_rows=len(both),
         importances={feature_names[place]: round(float(gains[place]), 4) for place in order},
     )
 
 
-def ranker_params(config: RankingConfig, *, n_threads: int) -> dict[str, float | int | str | bool]:
-    """LightGBM's parameters. Gains are 2 ** grade - 1, LightGBM's default and evaluation's."""
+def ranker_params(
+    config: RankingConfig, feature_names: tuple[str, ...], *, n_threads: int
+) -> dict[str, float | int | str | bool]:
+    """LightGBM's parameters. Gains are 2 ** grade - 1, LightGBM's default and evaluation's.
+
+    Each tree sees half of the users and half of the features, and keeps the features' directions (see feature_table).
+    """
     return {
         "objective": "lambdarank",
         "metric": "ndcg",
@@ -101,7 +99,11 @@ def ranker_params(config: RankingConfig, *, n_threads: int) -> dict[str, float |
         "learning_rate": config.learning_rate,
         "num_leaves": config.num_leaves,
         "min_data_in_leaf": config.min_data_in_leaf,
+        "monotone_constraints": ",".join(str(DIRECTIONS.get(name, 0)) for name in feature_names),
         "feature_fraction": 0.5,
+        "bagging_fraction": 0.5,
+        "bagging_freq": 1,
+        "bagging_by_query": True,
         "lambda_l2": 1.0,
         "deterministic": True,
         "force_row_wise": True,
@@ -131,13 +133,39 @@ def load_ranker(text: str) -> TrainedRanker:
     """The ranker of a text that dump_ranker wrote. Raises StepError on anything else."""
     try:
         values = json.loads(text)
-        if values.pop("format") != FORMAT:
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ValueError("another format")
         if set(values) != {field.name for field in fields(TrainedRanker)}:
             raise ValueError("other fields")
-    except (ValueError, KeyError, AttributeError) as error:
+    except ValueError as error:
         raise StepError(f"the text is no ranker of format {FORMAT} ({error}); train the ranker again") from error
     return TrainedRanker(**{**values, "feature_names": tuple(values["feature_names"])})
+
+
+def _find_rounds(
+    train: pl.DataFrame,
+    validation: pl.DataFrame,
+    params: Mapping[str, float | int | str | bool],
+    *,
+    config: RankingConfig,
+    feature_names: tuple[str, ...],
+) -> tuple[int, float]:
+    """The number of trees with the best NDCG on validation, and that NDCG."""
+    learning = _dataset(train, feature_names)
+    history: dict[str, dict[str, list[float]]] = {}
+    booster = lgb.train(
+        dict(params),
+        learning,
+        num_boost_round=config.max_rounds,
+        valid_sets=[_dataset(validation, feature_names, reference=learning)],
+        valid_names=["validation"],
+        callbacks=[
+            lgb.early_stopping(config.early_stopping_rounds, verbose=False),
+            lgb.record_evaluation(history),
+        ],
+    )
+    rounds = int(booster.best_iteration)
+    return rounds, history["validation"][f"ndcg@{NDCG_CUTOFF}"][rounds - 1]
 
 
 def _usable(rows: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -54,11 +54,12 @@ def _gather(
         if not len(entries):
             continue
         table = neighbours[shard.history_items[entries]]
+        found, similarity = table.indices.astype(np.intp), table.data.astype(np.float64)
         if weights is None:
-            np.maximum.at(total, table.indices, table.data)
+            np.maximum.at(total, found, similarity)
         else:
-            np.add.at(total, table.indices, np.repeat(weights[entries], np.diff(table.indptr)) * table.data)
+            np.add.at(total, found, np.repeat(weights[entries], np.diff(table.indptr)) * similarity)
         places = order[bounds[user] : bounds[user + 1]]
         values[places] = total[rows.items[places]]
-        total[table.indices] = 0.0
+        total[found] = 0.0
     return np.round(values, 6)

@@ -26,7 +26,9 @@ LAYOUTS: Mapping[Kind, Layout] = {
         attributes=("subcategory", "entities"),
     ),
     "users": Layout(columns={"user_id": "user_id"}),
-    "interactions": Layout(columns={"user_id": "user_id", "item_id": "news_id", "event": "event", "occurred_at": "time"}),
+    "interactions": Layout(
+        columns={"user_id": "user_id", "item_id": "news_id", "event": "event", "occurred_at": "time"}
+    ),
 }
 _NEWS = ("news_id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities")
 _BEHAVIORS = ("impression_id", "user_id", "time", "history", "impressions")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tasks.retrieval.exact_search import ExactSearch, Hits
+from tasks.retrieval.exact_search import CachedSearch, ExactSearch, Lists
 from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
 from tasks.retrieval.source import BLOCK_CELLS, SCORE_DECIMALS, Pairs, rank_hits
 from tasks.retrieval.user_shard import UserShard
@@ -19,15 +19,16 @@ class DenseHistory:
     """Score: max over the newest liked history items h of weight(h) * cosine(h, item).
 
     weight is the event weight after decay, divided by the user's largest, so in (0, 1]. Exact: an item among the best t
-    by the maximum is among the best t of the history item that gives it. A history item that several users of the
-    shard share is searched once: O(distinct history items * n d), with at most `history_items` a user.
+    by the maximum is among the best t of the history item that gives it. A history item that several users share is
+    searched once in a run (see CachedSearch): O(distinct history items * n d), then O(history_items * depth) a user.
+    Memory: 12 bytes * distinct history items of the shard * depth.
     """
 
     name = "dense_history"
 
     def __init__(self, index: ItemIndex, search: ExactSearch, *, history_items: int) -> None:
         self._index = index
-        self._search = search
+        self._search = CachedSearch(search)
         self._limit = history_items
 
     def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
@@ -35,10 +36,12 @@ class DenseHistory:
         users, rows, weights = self._queries(shard)
         row_depth = np.zeros(len(shard.item_vectors), dtype=np.int64)
         np.maximum.at(row_depth, rows, depth[users])
-        lists = _sort_by_query(self._search.search(shard.item_vectors, row_depth), len(row_depth))
+        positions = np.full(len(row_depth), -1)
+        positions[shard.history_rows] = shard.history_items
+        lists = self._search.search(shard.item_vectors, row_depth, positions=positions)
         parts = [
             _merge_lists(users[part], rows[part], weights[part], lists=lists, depth=depth)
-            for part in _user_blocks(users, np.diff(lists[0])[rows])
+            for part in _user_blocks(users, np.diff(lists.starts)[rows])
         ]
         return pl.concat(parts) if parts else rank_hits(users, rows, weights, depth=depth)
 
@@ -67,13 +70,6 @@ class DenseHistory:
         return users[has_vector], rows[has_vector], (weights / largest[users])[has_vector]
 
 
-def _sort_by_query(hits: Hits, n_queries: int) -> tuple[IntVector, IntVector, FloatVector]:
-    """(starts, items, scores): the hits of query q lie at starts[q] to starts[q + 1]."""
-    order = np.argsort(hits.queries, kind="stable")
-    starts = np.searchsorted(hits.queries[order], np.arange(n_queries + 1))
-    return starts, hits.items[order], hits.scores[order]
-
-
 def _user_blocks(users: IntVector, sizes: IntVector) -> list[slice]:
     """Slices of the queries that keep a user whole and hold about BLOCK_CELLS / 8 hits each."""
     if not len(users):
@@ -89,15 +85,29 @@ def _merge_lists(
     rows: IntVector,
     weights: FloatVector,
     *,
-    lists: tuple[IntVector, IntVector, FloatVector],
+    lists: Lists,
     depth: IntVector,
 ) -> pl.DataFrame:
-    starts, items, scores = lists
-    sizes = starts[rows + 1] - starts[rows]
+    sizes = np.diff(lists.starts)[rows]
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    places = np.repeat(starts[rows], sizes) + within
+    places = np.repeat(lists.starts[rows], sizes) + within
+    owners = np.repeat(users, sizes)
+    scores = np.round(lists.scores[places].astype(np.float64) * np.repeat(weights, sizes), SCORE_DECIMALS)
+    is_near = scores >= _least_scores(users, rows, weights, lists=lists, depth=depth)[owners]
     hits = pl.DataFrame(
-        {"user": np.repeat(users, sizes), "item": items[places], "score": scores[places] * np.repeat(weights, sizes)}
+        {"user": owners[is_near], "item": lists.items[places[is_near]].astype(np.int64), "score": scores[is_near]}
     )
     best = hits.group_by("user", "item").agg(pl.col("score").max())
     return rank_hits(best["user"].to_numpy(), best["item"].to_numpy(), best["score"].to_numpy(), depth=depth)
+
+
+def _least_scores(
+    users: IntVector, rows: IntVector, weights: FloatVector, *, lists: Lists, depth: IntVector
+) -> FloatVector:
+    """(all users,) a score that the depth-th item of the user's list reaches: any single query's depth-th score."""
+    last = lists.starts[rows] + depth[users] - 1
+    is_full = (last < lists.starts[rows + 1]) & (depth[users] > 0)
+    reached = np.round(lists.scores[last[is_full]].astype(np.float64) * weights[is_full], SCORE_DECIMALS)
+    least = np.full(len(depth), -np.inf)
+    np.maximum.at(least, users[is_full], reached)
+    return least

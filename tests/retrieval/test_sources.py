@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bm25s
 import numpy as np
 import polars as pl
 import pytest
@@ -12,8 +13,9 @@ from tasks.retrieval.collaborative import Collaborative, fit_neighbours
 from tasks.retrieval.dense_history import DenseHistory
 from tasks.retrieval.dense_profile import DenseProfile
 from tasks.retrieval.exact_search import ExactSearch
+from tasks.retrieval.item_index import unit_rows
 from tasks.retrieval.popularity import Popularity
-from tasks.retrieval.source import Pairs
+from tasks.retrieval.source import Pairs, rank_hits
 
 
 def search_in(index):
@@ -45,14 +47,10 @@ def lists_of(frame):
     data=st.data(),
 )
 def test_dense_search_is_exact_even_among_ties(items, profiles, data):
-    from tasks.retrieval.item_index import unit_rows
-
     vectors, has_vector = unit_rows(items.astype(np.float32))
     queries, _ = unit_rows(profiles.astype(np.float32))
     depth = np.array([data.draw(st.integers(0, 12)) for _ in queries])
     hits = ExactSearch(vectors, has_vector).search(queries, depth)
-    from tasks.retrieval.source import rank_hits
-
     found = rank_hits(hits.queries, hits.items, hits.scores, depth=depth)
     scores = np.round(queries @ vectors.T, 6).astype(np.float64)
     scores[:, ~has_vector] = np.nan
@@ -126,8 +124,6 @@ def test_bm25_finds_the_words_of_profile_and_titles(make_index, make_shard):
 
 
 def test_bm25_agrees_with_its_library(make_index, make_shard):
-    import bm25s
-
     texts = ["red fox jumps", "red red wine", "fox news", "lazy dog sleeps"]
     index = make_index(["a", "b", "c", "d"], text=texts)
     engine = bm25s.BM25(method="lucene")
@@ -186,3 +182,22 @@ def test_collaborative_finds_what_the_same_users_chose(make_index, make_shard):
     scores = source.score_pairs(shard, all_pairs(2, 3)).reshape(2, 3)
     assert scores[0] == pytest.approx([0, 1, 0])
     assert np.isnan(scores[1]).all()
+
+
+def test_a_history_item_is_searched_once_in_a_run(make_index, make_shard, monkeypatch):
+    draw = np.random.default_rng(0)
+    index = make_index([f"{n:02}" for n in range(60)], draw.normal(size=(60, 4)))
+    search = search_in(index)
+    source = DenseHistory(index, search, history_items=5)
+    asked = []
+    monkeypatch.setattr(search, "search", lambda queries, depth: asked.append(len(queries)) or plain(queries, depth))
+    plain = ExactSearch.search.__get__(search)
+    first = make_shard(index, ["u"], history=[("u", "00", 1.0, 0.0), ("u", "01", 1.0, 1.0)])
+    second = make_shard(index, ["v"], history=[("v", "01", 1.0, 0.0), ("v", "02", 1.0, 1.0)])
+    source.retrieve(first, np.array([10]))
+    found = source.retrieve(second, np.array([10]))
+    deeper = source.retrieve(second, np.array([40]))
+    assert asked == [2, 1, 2]
+    fresh = DenseHistory(index, search_in(index), history_items=5)
+    assert found.equals(fresh.retrieve(second, np.array([10])))
+    assert deeper.equals(fresh.retrieve(second, np.array([40])))

@@ -1,0 +1,94 @@
+"""What holds for every test: no network beyond this machine, no settings of the operator's, a Prefect home of its own."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+# Prefect reads its settings when it is imported, which collecting the tests does.
+PREFECT_HOME = tempfile.mkdtemp(prefix="nightjar-tests-prefect-")
+os.environ.update(
+    {
+        "PREFECT_HOME": PREFECT_HOME,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+)
+for name in [name for name in os.environ if name.startswith(("NIGHTJAR_", "OPENAI_"))]:
+    del os.environ[name]
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+class NetworkForbiddenError(Exception):
+    """A test reached for the network."""
+
+
+def _refuse_strangers(host: object) -> None:
+    text = host.decode() if isinstance(host, bytes) else host
+    if isinstance(text, str) and text and not text.startswith(LOOPBACK) and text != "0.0.0.0":
+        raise NetworkForbiddenError(f"a test reached for {text!r}; tests talk to this machine only")
+
+
+def _guard_method(real: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(self: socket.socket, *args: Any) -> Any:
+        address = args[-1]
+        if isinstance(address, tuple):
+            _refuse_strangers(address[0])
+        return real(self, *args)
+
+    return guarded
+
+
+def _guard_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
+        _refuse_strangers(host)
+        return real(host, *args, **kwargs)
+
+    return guarded
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("connect", "connect_ex", "sendto"):
+            patched.setattr(socket.socket, name, _guard_method(getattr(socket.socket, name)))
+        patched.setattr(socket, "getaddrinfo", _guard_lookup(socket.getaddrinfo))
+        yield
+    shutil.rmtree(PREFECT_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    random.seed(7)
+    np.random.seed(7)  # noqa: NPY002
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One temporary Prefect server for all tests that run flows; it takes some ten seconds to come up."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets, which is not part of the repository."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"real data is absent: {folder} is no folder")
+    return folder

@@ -1,0 +1,82 @@
+"""A labeler for tests, at the Labeler protocol: it notes whatever it is asked, and fails where a test wants it to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import pytest
+
+from tasks.labelers.protocol import (
+    Enrichment,
+    Failure,
+    ItemText,
+    JudgeAnswer,
+    JudgeQuestion,
+    PairQuestion,
+    Reply,
+    ScoredTopic,
+    SimilarAnswer,
+    Task,
+    TopicAnswer,
+    Usage,
+)
+
+A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+COST = Usage(requests=1, tokens_in=10, tokens_out=2, cost_usd=0.5)
+
+
+class ScriptedLabeler:
+    """asked: keys by task, in order. broken: parts of keys that get a failure. dies_after: answers before it breaks down."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.version = "1"
+        self.asked: dict[Task, list[str]] = defaultdict(list)
+        self.texts: dict[str, str] = {}
+        self.broken: set[str] = set()
+        self.dies_after: int | None = None
+
+    def plug(self, patched: pytest.MonkeyPatch) -> None:
+        """Let every labeling step ask this labeler."""
+        patched.setattr("tasks.labeling.build.make_labeler", lambda task, context, warehouse: self)
+
+    def take(self) -> dict[Task, list[str]]:
+        """What was asked since the last time."""
+        taken, self.asked = self.asked, defaultdict(list)
+        return dict(taken)
+
+    def fingerprint(self, task: Task) -> str:
+        return f"scripted-{task}-{self.version}"
+
+    def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
+        for item in items:
+            answer = Enrichment(item.title, ("theme",), "sober", "all", ("key",), {"place": "here"}, 0.5)
+            yield self._reply("enrich", item.key, answer, item.text)
+
+    def label_topics(self, items: Iterable[ItemText]) -> Iterator[Reply[TopicAnswer]]:
+        for item in items:
+            answer = TopicAnswer((ScoredTopic("sport", 0.8), ScoredTopic("food", 0.2)), "so it seems")
+            yield self._reply("topics", item.key, answer, item.text)
+
+    def verify_similar(self, pairs: Iterable[PairQuestion]) -> Iterator[Reply[SimilarAnswer]]:
+        for pair in pairs:
+            answer = SimilarAnswer(pair.cosine >= 0.9, 0.9, "by cosine")
+            yield self._reply("similar", pair.key, answer)
+
+    def judge(self, pairs: Iterable[JudgeQuestion]) -> Iterator[Reply[JudgeAnswer]]:
+        for pair in pairs:
+            grade = hashlib.sha256(pair.key.encode()).digest()[0] % 4
+            yield self._reply("judge", pair.key, JudgeAnswer(grade, 0.7, "by chance"))
+
+    def _reply(self, task: Task, key: str, answer: A, text: str = "") -> Reply[A]:
+        if self.dies_after is not None and sum(map(len, self.asked.values())) >= self.dies_after:
+            raise ConnectionError("the endpoint went away")
+        self.asked[task].append(key)
+        self.texts[key] = text
+        if any(part in key for part in self.broken):
+            return Reply(key, None, Failure("invalid_reply: no JSON", "Sure! Here", 3), COST)
+        return Reply(key, answer, None, COST)
