@@ -32,13 +32,16 @@ def candidates(context: StepContext) -> StepReport:
         known = users_with_truth(warehouse, context)
         served, dropped = _write(warehouse, context, everyone, is_holdout=False)
         held_out, _ = _write(warehouse, context, known, is_holdout=True)
+    note = f"{served} candidates of {len(everyone)} users; {held_out} rows of {len(known)} users with truth"
+    if not everyone:
+        note = "the catalog has no active user, so nobody gets a list; `nightjar simulate-users` makes some up"
     return StepReport(
         stage="candidates",
         catalog=context.catalog.name,
         rows_in=len(everyone),
         rows_out=served,
         dropped=dict(dropped),
-        notes=(f"{served} candidates of {len(everyone)} users; {held_out} rows of {len(known)} users with truth",),
+        notes=(note,),
     )
 
 
@@ -49,7 +52,8 @@ def _write(
     arrays = load_catalog_arrays(warehouse, context, is_holdout=is_holdout)
     dropped: Counter[str] = Counter()
     with stage_output(warehouse, run_id=context.run_id, catalog=context.catalog.name, stage=stage) as output:
-        for start in range(0, len(user_ids), context.shard_users):
+        # Without users one empty shard is written, so that those who read it learn the columns.
+        for start in range(0, max(1, len(user_ids)), context.shard_users):
             part = user_ids[start : start + context.shard_users]
             shard = _retrieve(warehouse, context, arrays, part, is_holdout=is_holdout)
             output.write(shard.frame)

@@ -1,7 +1,7 @@
 """publish: recommendation shards and today's labels -> published Parquet with manifest, and the pointer `latest`.
 
 Publishes every catalog of the warehouse that has recommendations, so that a run of one catalog does not take the others
-away. All or nothing; shards are streamed. Time O(rows log rows), memory O(row group).
+away. Nothing is published while a gate of one of them is closed. All or nothing; shards are streamed. Time O(rows log rows), memory O(row group).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
-from tasks.contracts.errors import MissingInputError
+from tasks.contracts.errors import GateFailedError, MissingInputError
 from tasks.contracts.report import StepReport
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
@@ -33,6 +33,7 @@ def publish(context: StepContext) -> StepReport:
         catalogs = warehouse.query("queries/publishable_catalogs").to_dicts()
         if not catalogs:
             raise MissingInputError("nothing is scored yet; run `nightjar score` first")
+        _refuse_closed_gates(warehouse, [row["catalog"] for row in catalogs])
         publication = publish_rows(
             context.folder / "published",
             _rows(warehouse, catalogs),
@@ -52,6 +53,18 @@ def publish(context: StepContext) -> StepReport:
             f"{publication.n_files} files of {names} in {publication.published}, publication {publication.publication_id}",
         ),
     )
+
+
+def _refuse_closed_gates(warehouse: Warehouse, catalogs: list[str]) -> None:
+    """A gate stops the run that it closes in; publishing alone, or for another catalog, must not lead around it."""
+    closed = warehouse.query("queries/closed_gates", catalogs=catalogs)
+    if not closed.is_empty():
+        first = closed.row(0, named=True)
+        raise GateFailedError(
+            f"catalog {first['catalog']!r}: gate {first['suite']!r} is closed since run {first['run_id']}:"
+            f" {first['expectation']} observed {first['observed']}, expected {first['expected']}. Nothing was published;"
+            " the last publication stands. Mend it and run the catalog again"
+        )
 
 
 def _rows(warehouse: Warehouse, catalogs: list[dict[str, Any]]) -> Iterator[TableRows]:

@@ -9,18 +9,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.contracts.catalog import CandidatesConfig, RelevanceConfig
+from tasks.contracts.catalog import CandidatesConfig
 from tasks.ranking.features import build_features
 from tasks.ranking.inputs import build_item_facts
 from tasks.ranking.splits import split_of
 from tasks.ranking.training_rows import select_training_rows
-from tasks.ranking.truth import grade_interactions, merge_truth, split_history
+from tasks.ranking.truth import merge_truth
 from tasks.retrieval.candidates import build_sources, candidates_for_shard, similarity_of
 from tasks.retrieval.item_index import build_item_index, decay_popularity
 from tasks.retrieval.user_shard import build_user_shard
 
 AS_OF = datetime(2026, 1, 31)
-RELEVANCE = RelevanceConfig(truth=("interactions",), grades={"rating>=4": 3, "rating": 0})
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,8 @@ def world():
 
 def run(world, ratings):
     """Features and truth as the steps build them."""
-    parts = split_history(ratings, config=RELEVANCE, seed=1)
+    is_held_out = pl.col("day") >= 9
+    parts = SimpleNamespace(history=ratings.filter(~is_held_out), held_out=ratings.filter(is_held_out))
     history = parts.history.with_columns(weight=pl.col("value") / 5 - 0.4, age_days=30.0 - pl.col("day"))
     popularity = decay_popularity(history, world.items["item_id"], half_life_days=30.0)
     index = build_item_index(world.items, world.vectors, popularity=popularity)
@@ -73,8 +73,10 @@ def run(world, ratings):
         judge=pl.DataFrame(
             schema={"user_id": pl.String, "item_id": pl.String, "grade": pl.Int8, "sampling_probability": pl.Float64}
         ),
-        interactions=grade_interactions(parts.held_out, RELEVANCE.grades),
-        order=RELEVANCE.truth,
+        interactions=parts.held_out.select(
+            "user_id", "item_id", grade=pl.when(pl.col("value") >= 4).then(3).otherwise(0)
+        ),
+        order=("interactions",),
     )
     return build_features(frame, catalog=index, shard=shard, facts=facts, as_of=AS_OF), truth, parts
 
