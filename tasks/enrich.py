@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -16,9 +17,11 @@ from prefect.cache_policies import NO_CACHE
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
-from tasks.labelers.protocol import Enrichment, ItemText
+from tasks.labelers.protocol import Enrichment, ItemText, Labeler
 from tasks.labeling import build_labeler, land_replies, make_labeler
+from tasks.labeling.embedder import embedder_for
 from tasks.labeling.estimate import estimate_line
+from tasks.labeling.vectors import embed_items, needs_enrichment, text_fingerprints
 from warehouse.connection import Warehouse, open_warehouse
 
 SCHEMA = {
@@ -38,8 +41,9 @@ def enrich(context: StepContext) -> StepReport:
     """Enrich what has no enrichment yet."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         labeler = build_labeler("enrich", context, warehouse)
+        vectors = _embed_first(warehouse, context, labeler)
         return land_replies(
-            labeler.enrich(_questions(warehouse, context, labeler.fingerprint("enrich"))),
+            labeler.enrich(_questions(warehouse, context, labeler.fingerprint("enrich"), vectors)),
             warehouse,
             context=context,
             labeler=labeler,
@@ -54,14 +58,33 @@ def plan_enrich(context: StepContext) -> PlanLine:
     """What enriching would take, from the work list; asks nothing."""
     with open_warehouse(context.folder) as warehouse:
         labeler = make_labeler("enrich", context, warehouse)
-        due = _questions(warehouse, context, labeler.fingerprint("enrich"))
+        due = _questions(warehouse, context, labeler.fingerprint("enrich"), "")
         return estimate_line("enrich", context, labeler, due)
 
 
-def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str) -> Iterator[ItemText]:
-    for frame in warehouse.stream("queries/items_to_enrich", catalog=context.catalog.name, fingerprint=fingerprint):
+def _embed_first(warehouse: Warehouse, context: StepContext, labeler: Labeler) -> str:
+    """The fingerprint under which items have a vector by now, "" if they get theirs after enriching.
+
+    The embedded labeler reads an item's mood off its vector: embedding here spares it a second time.
+    """
+    if not labeler.name.startswith("embedded:") or needs_enrichment(context):
+        return ""
+    embedder = embedder_for(context.embedding_model)
+    fingerprint, _ = text_fingerprints(context, embedder, enriched=None)
+    embed_items(warehouse, context, embedder, fingerprint=fingerprint)
+    return fingerprint
+
+
+def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str, vectors: str) -> Iterator[ItemText]:
+    name = context.catalog.name
+    for frame in warehouse.stream(
+        "queries/items_to_enrich", catalog=name, fingerprint=fingerprint, vector_fingerprint=vectors
+    ):
         for row in frame.to_dicts():
-            yield ItemText(key=row["content_hash"], title=row["title"], text=row["text"], author=row["author"])
+            vector = None if row["vector"] is None else np.asarray(row["vector"], dtype=np.float32)
+            yield ItemText(
+                key=row["content_hash"], title=row["title"], text=row["text"], author=row["author"], vector=vector
+            )
 
 
 def _row(key: str, answer: Enrichment) -> Mapping[str, Any]:

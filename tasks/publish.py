@@ -1,7 +1,8 @@
 """publish: recommendation shards and today's labels -> published Parquet with manifest, and the pointer `latest`.
 
 Publishes every catalog of the warehouse that has recommendations, so that a run of one catalog does not take the others
-away. Nothing is published while a gate of one of them is closed. All or nothing; shards are streamed. Time O(rows log rows), memory O(row group).
+away; nothing while a gate of one of them is closed. All or nothing; shards are streamed. Time O(rows log rows), memory
+O(row group).
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.contracts.report import StepReport
 from tasks.runs import finish_run, start_run
 from tests.fake_embedder import HashingEmbedder
-from warehouse.connection import DATABASE
+from warehouse.connection import DATABASE, open_warehouse
+from warehouse.outputs import latest_output
 from warehouse.publication import resolve_latest
 
 GATE = "ingest gate"
@@ -66,6 +67,8 @@ class SmallCatalog:
         self.judge = "pairs_per_user = 8\nevaluation_pairs_per_user = 12"
         self.columns = 'item_id = "id", title = "title", text = "text", published_at = "published_at"'
         self.aspects: list[str] = []
+        self.relevance = "grades = { like = 3, view = 1 }"
+        self.head = ""
         self.more = ""
         self.has_users = True
         self.has_taxonomy = True
@@ -108,6 +111,7 @@ name = "{self.name}"
 user_space = "readers"
 licence = "CC0-1.0"
 aspects = {json.dumps(self.aspects)}
+{self.head}
 [[items]]
 format = "jsonl"
 path = "{self.name}-items.jsonl"
@@ -122,7 +126,7 @@ columns = {{ user_id = "user", item_id = "item", event = "event", occurred_at = 
 [events]
 {self.events_weights}
 [relevance]
-grades = {{ like = 3, view = 1 }}
+{self.relevance}
 [ranking]
 max_rounds = 15
 min_data_in_leaf = 3
@@ -231,6 +235,13 @@ class Nights:
         """The first column of a SELECT."""
         return [row[0] for row in self.rows(query)]
 
+    def output(self, stage: str, *, catalog: str = "news") -> pl.DataFrame:
+        """The shards that a stage wrote last."""
+        with open_warehouse(self.folder) as warehouse:
+            return pl.concat(
+                pl.read_parquet(path) for path in latest_output(warehouse, catalog=catalog, stage=stage, needs=stage)
+            )
+
     def table(self, name: str, *, without: Sequence[str] = ()) -> list[tuple[Any, ...]]:
         """The rows of a table or view in a fixed order, without some columns."""
         hidden = ", ".join(f"'{column}'" for column in ("", *without))
@@ -250,7 +261,7 @@ def run_step(stage: str, context: StepContext) -> StepReport:
 
 def plug_embedder(patched: pytest.MonkeyPatch, embedder: HashingEmbedder) -> None:
     """Make every step embed with `embedder`, so that no model is loaded."""
-    for module in ("tasks.embed", "tasks.labeling.build"):
+    for module in ("tasks.embed", "tasks.enrich", "tasks.labeling.build"):
         patched.setattr(f"{module}.embedder_for", lambda model: embedder)
 
 

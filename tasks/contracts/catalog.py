@@ -168,7 +168,7 @@ class RelevanceConfig(Section):
     holdout_share of each user's latest interactions is hidden from the sources and used as truth.
     """
 
-    truth: tuple[Truth, ...] = ("judge", "interactions")
+    truth: Annotated[tuple[Truth, ...], Field(min_length=1)] = ("judge", "interactions")
     grades: Mapping[str, Annotated[int, Field(ge=0, le=3)]] = {}
     relevant_grade: Annotated[int, Field(ge=1, le=3)] = 2
     holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.25

@@ -23,6 +23,7 @@ from warehouse.landing import Landing
 
 Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
 
+PROGRESS_EVERY = 50
 PROVENANCE: dict[str, Any] = {
     "fingerprint": pl.String,
     "labeler": pl.String,
@@ -61,7 +62,9 @@ def land_replies(
     dropped: Counter[str] = Counter()
     spent = {"requests": 0, "tokens_in": 0, "tokens_out": 0, "cost_usd": 0.0}
     try:
-        for reply in replies:
+        for number, reply in enumerate(replies, start=1):
+            if number % PROGRESS_EVERY == 0:
+                context.progress(number, None)
             usage = {name: getattr(reply.usage, name) for name in spent}
             spent = {name: spent[name] + usage[name] for name in spent}
             origin = {

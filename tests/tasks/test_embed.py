@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.contracts.errors import ConfigError
-from tasks.embed import fields_of, plan_embed, render_text
+from tasks.embed import plan_embed
+from tasks.labeling.vectors import fields_of, render_text
 from tests.fake_embedder import HashingEmbedder
 from tests.night import Nights, SmallCatalog, plug_embedder
 
@@ -78,7 +79,7 @@ def test_template_of_enriched_fields_embeds_again_when_the_enrichment_changes(
 
 
 def test_work_is_committed_batch_by_batch(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.embed.BATCH", 10)
+    monkeypatch.setattr("tasks.labeling.vectors.BATCH", 10)
     embedder = HashingEmbedder()
     encode = embedder.encode
 

@@ -1,0 +1,90 @@
+"""quality: a closed gate stops the run, leaves its reasons as rows, and nothing leads around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.contracts.errors import GateFailedError
+from tests.night import GATE, Nights, SmallCatalog
+from tests.scripted_labeler import ScriptedLabeler
+from warehouse.connection import open_warehouse
+
+LABELS = ("ingest", "enrich", "embed", "topics", "similar", "judge")
+
+
+def failed(nights: Nights) -> list[Any]:
+    return nights.column("select expectation from quality_results where not is_success order by 1")
+
+
+def test_every_result_is_a_row(finished: Nights) -> None:
+    counts = dict(finished.rows("select suite, count(*) from quality_results group by all"))
+    assert set(counts) == {"ingest", "labels", "features", "recommendations"}
+    assert failed(finished) == []
+
+
+def test_too_few_items_stop_the_run_before_anything_is_paid(nights: Nights, catalog: SmallCatalog) -> None:
+    catalog.more = "[gates]\nmin_items = 31"
+    with pytest.raises(GateFailedError, match=r"catalog 'news': gate 'ingest' stopped the run: enough_items .*31"):
+        nights.run("ingest", GATE)
+    assert failed(nights) == ["enough_items"]
+
+
+def test_cut_source_stops_the_run(nights: Nights, catalog: SmallCatalog) -> None:
+    nights.run("ingest", GATE)
+    catalog.items = dict(list(catalog.items.items())[:10])
+    catalog.events = []
+    with pytest.raises(GateFailedError, match="few_items_gone observed gone_share 0.66.*check that the source is not cut short"):
+        nights.run("ingest", GATE)
+
+
+def test_dead_letters_close_the_gate_and_the_docs_are_written(nights: Nights, labeler: ScriptedLabeler) -> None:
+    nights.run("ingest", "embed")
+    labeler.broken = {nights.value("select content_hash from items where item_id = 'i00'")}
+    with pytest.raises(GateFailedError, match="gate 'labels' stopped the run: .*"):
+        nights.run(*LABELS, "quality")
+    assert "few_dead_letters" not in failed(nights)
+    labeler.broken = set(nights.column("select content_hash from items where item_id < 'i05'"))
+    labeler.version = "2"
+    with pytest.raises(GateFailedError, match="gate 'labels' stopped the run: few_dead_letters"):
+        nights.run(*LABELS, "quality")
+    assert "few_dead_letters" in failed(nights)
+    index = (nights.folder / "data_docs" / "index.html").read_text(encoding="utf-8")
+    assert "r002" in index
+
+
+def test_missing_labels_close_the_gate(nights: Nights, catalog: SmallCatalog) -> None:
+    nights.run(*LABELS, "quality")
+    catalog.items["i30"] = {**catalog.items["i04"], "id": "i30", "text": "Something that nobody has labeled yet."}
+    with pytest.raises(GateFailedError, match="gate 'labels' stopped the run: items_are_labeled"):
+        nights.run("ingest", "quality")
+
+
+def test_warning_is_told_and_stops_nothing(nights: Nights) -> None:
+    nights.run(*LABELS, "quality")
+    with open_warehouse(nights.folder) as warehouse:
+        warehouse.connection.execute("delete from judge_labels where relevance = 0")
+    report = nights.run("quality")["quality"]
+    assert any(note.startswith("warning: pairs_are_labeled observed ") for note in report.notes)
+    assert failed(nights) == ["pairs_are_labeled"]
+
+
+def test_recommendations_that_leave_users_out_are_stopped(finished: Nights, catalog: SmallCatalog) -> None:
+    catalog.users["u20"] = {"id": "u20", "interests": "food", "summary": "New, and not retrieved for."}
+    catalog.users["u21"] = {"id": "u21", "interests": "food", "summary": "New, and not retrieved for."}
+    with pytest.raises(GateFailedError, match="gate 'recommendations' stopped the run: users_are_covered"):
+        finished.run("ingest", "score")
+
+
+def test_nothing_is_published_around_a_closed_gate(finished: Nights, catalog: SmallCatalog) -> None:
+    before = finished.published("recommendations")
+    for number in (20, 21):
+        catalog.users[f"u{number}"] = {"id": f"u{number}", "interests": "food", "summary": "Not retrieved for."}
+    with pytest.raises(GateFailedError, match="users_are_covered"):
+        finished.run("ingest", "score")
+    with pytest.raises(GateFailedError, match=r"gate 'recommendations' is closed since run r002: .*last publication"):
+        finished.run("publish")
+    assert finished.published("recommendations").equals(before)
+    finished.run()
+    assert finished.published("recommendations")["user_id"].n_unique() == 22
