@@ -18,7 +18,6 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 demo: setup
 	@$(BIN)/nightjar --warehouse warehouse/data/demo run --catalog examples/sample/news.toml --catalog examples/sample/books.toml --as-of 2026-11-01
-	@$(BIN)/nightjar --warehouse warehouse/data/demo show --user u07
 
 test: setup
 	$(BIN)/python -m pytest

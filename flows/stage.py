@@ -84,8 +84,9 @@ def load_catalogs(request: RunRequest, settings: Settings) -> list[tuple[Path, C
 
 
 def new_run_id() -> str:
-    """Sortable by time, unique: "20261121T031500-4f2a"."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    """Sortable by time, unique: "20261121T031500-kqzb"; letters only at the end, for digits would read as a time zone."""
+    suffix = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(4))
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{suffix}"
 
 
 def code_version() -> str:

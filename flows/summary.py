@@ -58,7 +58,7 @@ def _print_publication(sample: Sample) -> None:
         out.print(f"\nfive recommendations of {sample.user_id}:", markup=False)
         for row in sample.rows.to_dicts():
             out.print(f"  {row['rank']}. {row['title']}  ({row['catalog']}: {row['reason']})", markup=False)
-        out.print(f"\nthe same in DuckDB:\n  {sample.query}", markup=False)
+        out.print(f"\nthe same as a DuckDB query:\n  {sample.query}", markup=False)
 
 
 def print_status(folder: Path) -> None:

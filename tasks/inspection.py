@@ -69,7 +69,7 @@ def read_sample(folder: Path) -> Sample:
     chosen = rows.filter(pl.col("user_id") == user_id).sort("rank", "catalog").head(5).collect()
     quoted = user_id.replace("'", "''")
     query = (
-        f"duckdb -c \"select catalog, rank, title, reason from '{folder}/published/latest/recommendations/*.parquet'"
-        f" where user_id = '{quoted}' order by rank, catalog limit 5\""
+        f"select catalog, rank, title, reason from '{folder}/published/latest/recommendations/*.parquet'"
+        f" where user_id = '{quoted}' order by rank, catalog limit 5"
     )
     return Sample(str(folder / "published" / "latest"), user_id, chosen, query)

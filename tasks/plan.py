@@ -9,12 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from warehouse.connection import DATABASE
+from warehouse.lock import hold_run_lock
 
 
 @contextmanager
 def copy_warehouse(folder: Path) -> Iterator[Path]:
-    """A folder with a copy of the warehouse's database (without one: empty), removed at the end."""
+    """A folder with a copy of the warehouse's database (without one: empty), removed at the end.
+
+    Raises LockedError while a run is writing: a copy made then might be torn.
+    """
     with tempfile.TemporaryDirectory(prefix="nightjar-plan-") as name:
         if (folder / DATABASE).exists():
-            shutil.copy2(folder / DATABASE, Path(name) / DATABASE)
+            with hold_run_lock(folder):
+                # After a run that was killed, what it had committed last is still in the write-ahead log.
+                for path in folder.glob(f"{DATABASE}*"):
+                    shutil.copy2(path, Path(name) / path.name)
         yield Path(name)

@@ -87,6 +87,6 @@ def known_catalogs(folder: Path) -> list[tuple[Path, dict[str, str]]]:
     """The files and parameters of the catalogs that the last completed ingest of each saw; [] without a warehouse."""
     if not (folder / DATABASE).exists():
         return []
-    with open_warehouse(folder) as warehouse:
+    with open_warehouse(folder, read_only=True) as warehouse:
         rows = warehouse.query("queries/known_catalogs").to_dicts()
     return [(Path(row["file"]), json.loads(row["parameters"])) for row in rows]

@@ -7,7 +7,7 @@ import importlib
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -202,7 +202,6 @@ class Nights:
             "folder": self.folder,
             "as_of": DAY,
             "endpoint": KEYLESS,
-            "embedding_model": "hashing",
             "shard_users": 7,
             "threads": 1,
         }
@@ -265,6 +264,6 @@ def plug_embedder(patched: pytest.MonkeyPatch, embedder: HashingEmbedder) -> Non
         patched.setattr(f"{module}.embedder_for", lambda model: embedder)
 
 
-def with_key(url: str) -> EndpointSettings:
+def with_key(url: str, **values: Any) -> EndpointSettings:
     """An endpoint with a key, at the URL of a loopback server."""
-    return EndpointSettings(**{**KEYLESS.__dict__, "base_url": url, "api_key": SecretStr("sk-test")})
+    return replace(KEYLESS, base_url=url, api_key=SecretStr("sk-test"), **values)

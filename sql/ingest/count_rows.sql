@@ -1,5 +1,5 @@
 -- purpose: the sum that the run prints: in = stored + quarantined + exact duplicates
--- grain: one row per kind
+-- grain: one row per kind; what was there in run $previous_run or since, and is not now, is gone
 insert or replace into ingest_counts
 with sorted_rows as (
     select 'items' as kind, verdict, count(*) as n_rows from sorted_items group by all
@@ -25,7 +25,7 @@ moved as (
         'items' as kind,
         count(*) filter (first_seen_at = $now) as n_new,
         count(*) filter (changed_at = $now and first_seen_at <> $now) as n_changed,
-        count(*) filter (not is_active and last_seen_run = $previous_run) as n_gone
+        count(*) filter (not is_active and last_seen_run >= $previous_run) as n_gone
     from items
     where catalog = $catalog
     union all
@@ -33,7 +33,7 @@ moved as (
         'users',
         count(*) filter (first_seen_at = $now),
         count(*) filter (changed_at = $now and first_seen_at <> $now),
-        count(*) filter (not is_active and last_seen_run = $previous_run)
+        count(*) filter (not is_active and last_seen_run >= $previous_run)
     from users
     where user_space = $user_space and source_catalog = $catalog
     union all

@@ -92,7 +92,7 @@ def _render_results(page: _Page) -> Any:
             "unsuccessful_expectations": len(outcomes) - n_passed, "success_percent": 100.0 * n_passed / len(outcomes),
         },
         meta={
-            "run_id": {"run_name": page.run.run_id, "run_time": page.run.run_at.replace(tzinfo=UTC).isoformat()},
+            "run_id": {"run_name": f"run {page.run.run_id}", "run_time": page.run.run_at.replace(tzinfo=UTC).isoformat()},
             "batch_spec": {"data_asset_name": page.run.catalog},
             "active_batch_definition": {"data_asset_name": page.run.catalog},
         },

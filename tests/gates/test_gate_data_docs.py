@@ -66,6 +66,12 @@ def test_index_lists_suites_runs_and_catalogs(tmp_path: Path) -> None:
         assert word in page.text
 
 
+@pytest.mark.parametrize("run_id", ["20261101T030000-9999", "20261101T030000-1234", "2026-11-01"])
+def test_run_id_that_reads_as_a_time_is_only_a_name(tmp_path: Path, run_id: str) -> None:
+    index = build_data_docs([run(run_id)], tmp_path / "docs")
+    assert run_id in index.read_text(encoding="utf-8")
+
+
 def test_every_link_leads_to_a_page(tmp_path: Path) -> None:
     build_data_docs([run()], tmp_path / "docs")
     pages = read_pages(tmp_path / "docs")
