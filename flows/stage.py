@@ -18,10 +18,11 @@ from pathlib import Path
 from flows.console import announce, progress_for
 from flows.request import RunRequest
 from flows.settings import Settings, load_settings
-from tasks.contracts.catalog import Catalog, load_catalog
+from tasks.contracts.catalog import Catalog, declared_parameters, load_catalog
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import ConfigError, GateFailedError
 from tasks.contracts.report import StepReport
+from tasks.quality import refresh_docs
 from tasks.runs import finish_run, hold_lock, known_catalogs, record_stage, start_run
 from warehouse.clock import utc_now
 
@@ -50,7 +51,7 @@ def open_run(request: RunRequest) -> Iterator[tuple[RunRequest, Settings]]:
         start_run(
             settings.warehouse, str(opened.run_id), as_of=request.day(), catalogs=names, code_version=code_version()
         )
-        status, message = "failed", "the process was stopped"
+        status, message = "interrupted", "the process was stopped"
         try:
             yield opened, settings
             status, message = "completed", ""
@@ -58,9 +59,10 @@ def open_run(request: RunRequest) -> Iterator[tuple[RunRequest, Settings]]:
             status, message = "gated", str(error)
             raise
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"[:2000]
+            status, message = "failed", f"{type(error).__name__}: {error}"[:2000]
             raise
         finally:
+            refresh_docs(settings.warehouse, str(opened.run_id))
             finish_run(
                 settings.warehouse, str(opened.run_id), status=status, message=message, peak_rss_mb=peak_rss_mb()
             )
@@ -75,7 +77,15 @@ def load_catalogs(request: RunRequest, settings: Settings) -> list[tuple[Path, C
         raise ConfigError(
             "no catalog is given and the warehouse knows none; say --catalog FILE (see examples/sample/news.toml)"
         )
-    loaded = [(path, load_catalog(path, parameters)) for path, parameters in files]
+    declared = {path: declared_parameters(path) for path, _ in files}
+    unknown = sorted(set(request.parameters) - set().union(*declared.values()))
+    if unknown:
+        known = ", ".join(sorted(set().union(*declared.values()))) or "none"
+        raise ConfigError(f"no catalog file declares the parameter {unknown[0]!r}; declared are {known}")
+    loaded = [
+        (path, load_catalog(path, {name: value for name, value in parameters.items() if name in declared[path]}))
+        for path, parameters in files
+    ]
     names = [catalog.name for _, catalog in loaded]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -12,7 +12,7 @@ from rich.table import Table
 from flows.console import out
 from flows.stage import peak_rss_mb
 from tasks.contracts.report import StepReport
-from tasks.inspection import Sample, read_metrics, read_sample, read_status, run_select
+from tasks.inspection import Sample, read_metrics, read_sample, read_status, run_select, verify_published
 
 SHOWN = ("ndcg@10", "precision@10", "recall@10", "map@10", "mrr@10", "coverage@10")
 
@@ -86,6 +86,14 @@ def print_query(folder: Path, query: str, output: str) -> None:
         sys.stdout.write(frame.write_json() + "\n")
     else:
         out.print(_plain_table(frame, ""))
+
+
+def print_verification(folder: Path, publication_id: str | None) -> None:
+    """Say that a publication is whole; WarehouseError says what is not."""
+    publication = verify_published(folder, publication_id)
+    out.print(
+        f"publication {publication.publication_id} is whole: {publication.n_files} files, {publication.n_rows} rows"
+    )
 
 
 def _plain_table(frame: pl.DataFrame, title: str) -> Table:

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from warehouse.connection import open_warehouse
-from warehouse.publication import resolve_latest
-from warehouse.reading import read_query
+from warehouse.publication import Publication, resolve_latest, verify_publication
+from warehouse.reading import count_rows, read_query
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def read_status(folder: Path) -> Status:
     with open_warehouse(folder, read_only=True) as warehouse:
         return Status(
             runs=warehouse.query("queries/last_runs"),
-            tables=warehouse.query("queries/rows_by_table"),
+            tables=count_rows(warehouse),
             dead_letters=warehouse.query("queries/dead_letters_by_reason"),
             quarantine=warehouse.query("queries/quarantine_by_reason"),
         )
@@ -73,3 +73,8 @@ def read_sample(folder: Path) -> Sample:
         f" where user_id = '{quoted}' order by rank, catalog limit 5"
     )
     return Sample(str(folder / "published" / "latest"), user_id, chosen, query)
+
+
+def verify_published(folder: Path, publication_id: str | None) -> Publication:
+    """Read a publication again, the latest unless named, and check all of it. Raises PublicationError."""
+    return verify_publication(folder / "published", publication_id)

@@ -1,13 +1,14 @@
-"""quality: labels -> quality_results and the Data Docs; a critical failure stops the run before publication.
+"""quality: labels -> quality_results; a critical failure stops the run before publication. The Data Docs of all suites.
 
 The suite `ingest` runs with the stage ingest, `features` with train and `recommendations` with score; here the labels
-are checked, and the pages of the last runs are written. Memory O(results).
+are checked. The pages of the last runs are written at the end of every run. Memory O(results).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -16,20 +17,18 @@ from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.gates import ExpectationResult, SuiteRun, build_data_docs
 from tasks.gating import check_suite
-from warehouse.connection import Warehouse, open_warehouse
+from warehouse.connection import open_warehouse
 
 DOCUMENTED_RUNS = 10
+DOCS = "data_docs"
 
 
 @task(name="quality", cache_policy=NO_CACHE)
 def quality(context: StepContext) -> StepReport:
-    """Check the labels and write the Data Docs, also when the gate closes."""
+    """Check the labels."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
-        try:
-            report = check_suite("labels", warehouse, context)
-        finally:
-            index = _write_docs(warehouse, context)
-    return replace(report, stage="quality", notes=(*report.notes, f"Data Docs: {index}"))
+        report = check_suite("labels", warehouse, context)
+    return replace(report, stage="quality", notes=(*report.notes, f"Data Docs: {context.folder / DOCS / 'index.html'}"))
 
 
 @task(name="ingest gate", cache_policy=NO_CACHE)
@@ -39,27 +38,16 @@ def check_ingest(context: StepContext) -> StepReport:
         return check_suite("ingest", warehouse, context)
 
 
-@task(name="data docs", cache_policy=NO_CACHE)
-def write_docs(context: StepContext) -> StepReport:
-    """Write the Data Docs of the last runs."""
-    with open_warehouse(context.folder) as warehouse:
-        return StepReport(
-            stage="data docs", catalog=context.catalog.name, notes=(str(_write_docs(warehouse, context)),)
-        )
-
-
-def _write_docs(warehouse: Warehouse, context: StepContext) -> str:
-    rows = warehouse.query("queries/recent_results", n_runs=DOCUMENTED_RUNS).to_dicts()
+def refresh_docs(folder: Path, run_id: str) -> None:
+    """Write the Data Docs of the last runs anew, if this run has results; also when a gate has stopped it."""
+    with open_warehouse(folder) as warehouse:
+        if not warehouse.value("queries/count_run_results", run_id=run_id):
+            return
+        rows = warehouse.query("queries/recent_results", n_runs=DOCUMENTED_RUNS).to_dicts()
     fields = ExpectationResult.__dataclass_fields__
     runs = []
-    for (run_id, catalog), group in groupby(rows, key=lambda row: (row["run_id"], row["catalog"])):
+    for (run, catalog), group in groupby(rows, key=lambda row: (row["run_id"], row["catalog"])):
         results = list(group)
-        runs.append(
-            SuiteRun(
-                run_id,
-                catalog,
-                results[0]["run_at"],
-                [ExpectationResult(**{f: row[f] for f in fields}) for row in results],
-            )
-        )
-    return str(build_data_docs(runs, context.folder / "data_docs"))
+        shown = [ExpectationResult(**{field: row[field] for field in fields}) for row in results]
+        runs.append(SuiteRun(run, catalog, results[0]["run_at"], shown))
+    build_data_docs(runs, folder / DOCS)

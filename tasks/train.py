@@ -25,7 +25,7 @@ from tasks.gating import check_suite
 from tasks.loading.arrays import load_catalog_arrays, load_facts, load_shard
 from tasks.loading.history import make_history
 from tasks.loading.truth import read_truth
-from tasks.ranking.feature_table import FEATURE_NAMES, FEATURES
+from tasks.ranking.feature_table import FEATURE_NAMES, FEATURES, SOURCES
 from tasks.ranking.features import build_features
 from tasks.ranking.model import TrainedRanker, dump_ranker, train_ranker
 from tasks.ranking.splits import check_splits, split_of
@@ -126,7 +126,8 @@ def _read_rows(warehouse: Warehouse, context: StepContext, shards: Sequence[Path
 def _check_features(warehouse: Warehouse, context: StepContext, shards: Sequence[Path]) -> list[str]:
     """Run the suite `features`; the features that have no value at all in this catalog and need not have one."""
     frames = summarize_features((pl.read_parquet(path) for path in shards), dict.fromkeys(FEATURE_NAMES, (None, None)))
-    optional = [feature.name for feature in FEATURES if feature.known != "always"]
+    unused = tuple(f"{source}_" for source in SOURCES if source not in context.catalog.candidates.sources)
+    optional = [one.name for one in FEATURES if one.known != "always" or (unused and one.name.startswith(unused))]
     is_blank = (pl.col("n_filled") == 0) & pl.col("feature").is_in(optional)
     blank = frames["feature_summary"].filter(is_blank)["feature"].to_list()
     frames["feature_summary"] = frames["feature_summary"].filter(~is_blank)

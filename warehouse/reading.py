@@ -7,10 +7,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from warehouse.connection import open_warehouse
+from warehouse.connection import Warehouse, open_warehouse
 from warehouse.errors import WarehouseError
 from warehouse.publication import TABLES, resolve_latest
 from warehouse.publication.publish import LATEST
+
+
+TABLE_NAMES = "select table_name from duckdb_tables() where not temporary"
 
 
 def read_query(folder: Path, query: str) -> pl.DataFrame:
@@ -30,6 +33,13 @@ def read_query(folder: Path, query: str) -> pl.DataFrame:
             return pl.DataFrame(pl.from_arrow(warehouse.connection.sql(query).to_arrow_table()))
         except duckdb.Error as error:
             raise WarehouseError(str(error)) from error
+
+
+def count_rows(warehouse: Warehouse) -> pl.DataFrame:
+    """One row per table: table_name, n_rows. DuckDB's own estimates still count what was deleted."""
+    names = [name for (name,) in warehouse.connection.sql(TABLE_NAMES).fetchall()]
+    counts = " union all ".join(f"select '{name}' as table_name, count(*) as n_rows from {name}" for name in names)
+    return pl.DataFrame(pl.from_arrow(warehouse.connection.sql(f"{counts} order by table_name").to_arrow_table()))
 
 
 def _create_published_views(connection: duckdb.DuckDBPyConnection, published: Path) -> None:

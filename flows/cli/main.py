@@ -12,7 +12,6 @@ import typer
 
 from flows.cli import inspect_commands, run_commands
 from flows.cli.state import State
-from flows.console import out
 from flows.settings import load_settings
 from tasks.contracts.errors import NightjarError
 from warehouse.errors import WarehouseError
@@ -53,7 +52,7 @@ def _prepare_prefect(folder: Path, *, verbose: bool) -> None:
         "TOKENIZERS_PARALLELISM": "false",
     }
     if not verbose:
-        defaults["PREFECT_LOGGING_LEVEL"] = "WARNING"
+        defaults["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
         logging.getLogger("httpx").setLevel(logging.WARNING)
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
@@ -63,9 +62,8 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         app()
+        code = 0
     except (NightjarError, WarehouseError) as error:
         print(f"nightjar: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(getattr(error, "exit_code", 1))
-    except KeyboardInterrupt:
-        out.print("nightjar: stopped; what was committed is kept, and the same command goes on from there")
-        sys.exit(130)
+        code = getattr(error, "exit_code", 1)
+    sys.exit(code)

@@ -56,7 +56,8 @@ def _split_parameter(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise ConfigError(f"--param {text!r} is not of the form NAME=VALUE")
-    return name, value
+    # A path is meant from where the operator stands, not from the catalog file.
+    return name, str(Path(value).resolve()) if Path(value).exists() else value
 
 
 def _parse_day(text: str | None) -> date | None:

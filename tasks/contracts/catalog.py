@@ -183,10 +183,13 @@ class RecommendConfig(Section):
 
 
 class BudgetConfig(Section):
-    """The most that one run may ask a paid labeler, a task; None: no limit."""
+    """The most that one run may ask a paid labeler, a task; None: no limit.
 
-    max_requests: Annotated[int, Field(ge=0)] | None = None
-    max_cost_usd: Annotated[float, Field(ge=0)] | None = None
+    Asking stops when a reply reaches the limit, so that requests in flight may go beyond it; what is left stays due.
+    """
+
+    max_requests: Annotated[int, Field(ge=1)] | None = None
+    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
 
 
 class GatesConfig(Section):
@@ -213,7 +216,7 @@ class Catalog(Section):
     licence: str = ""
     user_space: Name = Field(description="users of the same space are the same people")
     parameters: Mapping[str, str] = {}
-    items: tuple[SourceConfig, ...]
+    items: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     users: tuple[SourceConfig, ...] = ()
     interactions: tuple[SourceConfig, ...] = ()
     taxonomy: tuple[Topic, ...] = ()
@@ -289,6 +292,14 @@ def load_catalog(path: Path, parameters: Mapping[str, str] | None = None) -> Cat
         return Catalog.model_validate(filled)
     except ValidationError as error:
         raise ConfigError(f"catalog file {str(path)!r}: {describe_errors(error, Catalog)}") from error
+
+
+def declared_parameters(path: Path) -> set[str]:
+    """The names that a catalog file declares in `[parameters]`; none where the file can't be read (load_catalog says why)."""
+    try:
+        return set(tomllib.loads(path.read_text(encoding="utf-8")).get("parameters", {}))
+    except (OSError, ValueError):
+        return set()
 
 
 def _fill_parameters(values: dict[str, Any], given: dict[str, str], path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from tasks.contracts.catalog import BudgetConfig
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import StepError
 from tasks.contracts.report import StepReport
@@ -61,6 +62,7 @@ def land_replies(
     )
     dropped: Counter[str] = Counter()
     spent = {"requests": 0, "tokens_in": 0, "tokens_out": 0, "cost_usd": 0.0}
+    notes = [f"asked {labeler.name}"]
     try:
         for number, reply in enumerate(replies, start=1):
             if number % PROGRESS_EVERY == 0:
@@ -79,6 +81,9 @@ def land_replies(
                 dropped[f"dead letter: {reply.failure.reason.split(':')[0]}"] += 1
                 letter = {"catalog": context.catalog.name, "task": task, "question_key": reply.key, **origin}
                 landing.dead_letter({**letter, **asdict(reply.failure)})
+            if _is_spent(context.catalog.budget, spent):
+                notes.append("the budget is reached: what is left stays due")
+                break
     finally:
         landing.flush()
     if context.is_strict and landing.n_dead:
@@ -93,5 +98,11 @@ def land_replies(
         tokens_in=int(spent["tokens_in"]),
         tokens_out=int(spent["tokens_out"]),
         cost_usd=spent["cost_usd"],
-        notes=(f"asked {labeler.name}",),
+        notes=tuple(notes),
     )
+
+
+def _is_spent(budget: BudgetConfig, spent: Mapping[str, float]) -> bool:
+    """Whether a limit is reached. Replies to requests in flight are stored by the engine, and free the next night."""
+    requests, cost = budget.max_requests, budget.max_cost_usd
+    return (requests is not None and spent["requests"] >= requests) or (cost is not None and spent["cost_usd"] >= cost)

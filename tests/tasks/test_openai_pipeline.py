@@ -101,12 +101,16 @@ def test_wrong_key_stops_the_stage_and_keeps_what_was_labeled(nights: Nights, se
     assert nights.run("topics")["topics"].rows_in == 21
 
 
-def test_key_decides_who_answers_unless_the_catalog_says(nights: Nights, catalog: SmallCatalog, server: FakeServer) -> None:
+def test_key_decides_who_answers_unless_the_catalog_says(
+    nights: Nights, catalog: SmallCatalog, server: FakeServer
+) -> None:
     catalog.more = '[labelers]\ntopics = "embedded"'
     nights.run("ingest", "enrich", "embed", "topics")
     assert nights.column("select distinct labeler from current_topic_labels") == ["embedded:hashing"]
     assert nights.column("select distinct labeler from current_enrichments") == ["openai:fake-model"]
     catalog.more = '[labelers]\ntopics = "openai"'
     nights.changes = {}
-    with pytest.raises(ConfigError, match="labelers.topics = 'openai', but OPENAI_API_KEY is not set; set it, or choose"):
+    with pytest.raises(
+        ConfigError, match="labelers.topics = 'openai', but OPENAI_API_KEY is not set; set it, or choose"
+    ):
         nights.run("ingest", "topics")

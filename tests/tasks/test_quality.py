@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.contracts.errors import GateFailedError
+from tasks.quality import refresh_docs
 from tests.night import GATE, Nights, SmallCatalog
 from tests.scripted_labeler import ScriptedLabeler
 from warehouse.connection import open_warehouse
@@ -45,19 +46,21 @@ def test_cut_source_stops_the_run_and_that_of_the_night_after(nights: Nights, ca
     assert nights.value("select n_gone from ingest_counts where run_id = 'r005' and kind = 'items'") == 0
 
 
-def test_dead_letters_close_the_gate_and_the_docs_are_written(nights: Nights, labeler: ScriptedLabeler) -> None:
+def test_dead_letters_close_the_gate(nights: Nights, labeler: ScriptedLabeler) -> None:
     nights.run("ingest", "embed")
-    labeler.broken = {nights.value("select content_hash from items where item_id = 'i00'")}
-    with pytest.raises(GateFailedError, match="gate 'labels' stopped the run: .*"):
-        nights.run(*LABELS, "quality")
-    assert "few_dead_letters" not in failed(nights)
     labeler.broken = set(nights.column("select content_hash from items where item_id < 'i05'"))
-    labeler.version = "2"
     with pytest.raises(GateFailedError, match="gate 'labels' stopped the run: few_dead_letters"):
         nights.run(*LABELS, "quality")
     assert "few_dead_letters" in failed(nights)
-    index = (nights.folder / "data_docs" / "index.html").read_text(encoding="utf-8")
-    assert "r002" in index
+
+
+def test_results_of_a_closed_gate_are_in_the_data_docs(nights: Nights, catalog: SmallCatalog) -> None:
+    catalog.more = "[gates]\nmin_items = 31"
+    with pytest.raises(GateFailedError, match="enough_items"):
+        nights.run("ingest", GATE)
+    refresh_docs(nights.folder, "r001")
+    pages = [path.read_text(encoding="utf-8") for path in (nights.folder / "data_docs").rglob("*.html")]
+    assert any("enough_items" in page and "r001" in page for page in pages)
 
 
 def test_missing_labels_close_the_gate(nights: Nights, catalog: SmallCatalog) -> None:
