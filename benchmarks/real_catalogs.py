@@ -148,8 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f" catalog files.\nPython {platform.python_version()}, {os.cpu_count()} cores, {packages}; peak memory {peak:.0f} MiB.\n\n"
         "Users are split by a hash of their id; those measured were never seen by the ranker. Values are means over users with\n"
         "95 % bootstrap intervals; NDCG is ideal over all known relevant items. BBC: profiles are simulated (seed 1), the\n"
-        "embedded judge graded every article for each test user, from interests, topics, words and avoidances. MovieLens: the latest\n"
-        "quarter of each user's ratings is hidden from all sources and features; 4 and 5 stars are relevant.\n\n"
+        "embedded judge graded every article for each user, from interests, topics, words and avoidances. MovieLens: the\n"
+        "latest quarter of each user's ratings is hidden from all sources and features; 4 and 5 stars are relevant.\n\n"
     )
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.write_text(head + "\n\n".join(parts) + "\n", encoding="utf-8")

@@ -124,8 +124,10 @@ def main() -> None:
         lines = [*measure_topics(Path(name)), *measure_groups(Path(name)), *measure_judge(contexts)]
     packages = ", ".join(f"{package} {version(package)}" for package in ("sentence-transformers", "torch", "numpy"))
     head = (
-        "# The sample's labels against gold\n\n`python -m benchmarks.sample_gold`, embedded labeler. No threshold was chosen on"
-        f' these labels;\nthe judge\'s phrases for "avoids" were extended after its first disagreements were read (kappa before: .479).\nPython {platform.python_version()}, {os.cpu_count()} cores, {packages}.\n\n| what | seen |\n|---|---|\n'
+        "# The sample's labels against gold\n\n`python -m benchmarks.sample_gold`, embedded labeler. No threshold was chosen"
+        ' on these labels;\nthe judge\'s phrases for "avoids" were extended after its first disagreements were read (kappa'
+        f" before: .479).\nPython {platform.python_version()}, {os.cpu_count()} cores, {packages}.\n\n"
+        "| what | seen |\n|---|---|\n"
     )
     page = head + "\n".join(lines) + "\n"
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -73,7 +73,7 @@ def _no_network() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     random.seed(7)
-    np.random.seed(7)  # noqa: NPY002
+    np.random.seed(7)
 
 
 @pytest.fixture(scope="session")

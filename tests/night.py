@@ -35,7 +35,22 @@ WORDS = {
     "space": "rocket orbit moon planet telescope launch crew lander comet astronaut gravity probe module crater",
     "food": "bread recipe oven kitchen flavour butter soup chef dough harvest cheese spice market vinegar",
 }
-ADJECTIVES = "quiet early bold narrow final sudden distant careful bright uneven modest rapid lasting hidden".split()
+ADJECTIVES = [
+    "quiet",
+    "early",
+    "bold",
+    "narrow",
+    "final",
+    "sudden",
+    "distant",
+    "careful",
+    "bright",
+    "uneven",
+    "modest",
+    "rapid",
+    "lasting",
+    "hidden",
+]
 KEYLESS = EndpointSettings(
     model="fake-model",
     base_url=None,

@@ -12,7 +12,6 @@ from warehouse.errors import WarehouseError
 from warehouse.publication import TABLES, resolve_latest
 from warehouse.publication.publish import LATEST
 
-
 TABLE_NAMES = "select table_name from duckdb_tables() where not temporary"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -66,4 +68,14 @@ def main() -> None:
     except (NightjarError, WarehouseError) as error:
         print(f"nightjar: {error}", file=sys.stderr)  # noqa: T201
         code = getattr(error, "exit_code", 1)
+        _let_go(error)
     sys.exit(code)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the frames of an error hold: Prefect keeps it to the end, and DuckDB would report its objects as leaked."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+    gc.collect()
