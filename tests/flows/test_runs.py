@@ -8,6 +8,7 @@ import pytest
 
 from flows.request import RunRequest
 from flows.stage import open_run
+from tasks.contracts.errors import StepError
 from tasks.runs import start_run
 from tests.flows.conftest import Nightjar
 from tests.night import DAY, Nights, SmallCatalog
@@ -108,13 +109,13 @@ def test_second_run_at_the_same_time_is_refused(nightjar: Nightjar, nights: Nigh
     assert nightjar("ingest", "--catalog", catalog.file).code == 0
 
 
-def test_simulated_users_are_written_and_recommended_to(
+def test_simulated_users_are_written(
     nightjar: Nightjar, nights: Nights, catalog: SmallCatalog
 ) -> None:
     catalog.has_users, catalog.events = False, []
-    assert nightjar("simulate-users", "12", "--catalog", catalog.save(), "--seed", "5").code == 0
-    assert nightjar("run", "--catalog", catalog.file).code == 0
-    assert nights.published("recommendations")["user_id"].n_unique() == 12
+    assert nightjar("ingest", "--catalog", catalog.save()).code == 0
+    assert nightjar("simulate-users", "12", "--seed", "5").code == 0
+    assert nights.rows("select origin, count(*) from users group by all") == [("simulated", 12)]
 
 
 def test_run_of_a_process_that_died_is_marked_by_the_next(nights: Nights, catalog: SmallCatalog) -> None:
@@ -131,11 +132,11 @@ def test_failed_step_is_recorded_although_its_stream_was_never_read_to_the_end(
     monkeypatch.setattr("tests.fake_embedder.HashingEmbedder.encode", _break_down)
     ended = nightjar("run", "--catalog", catalog.save(), "--from", "ingest", "--to", "embed")
     assert ended.code == 1
-    assert runs(nights) == [("failed", "MemoryError: out of memory")]
+    assert runs(nights) == [("failed", "StepError: out of memory")]
 
 
 def _break_down(*_: object, **__: object) -> None:
-    raise MemoryError("out of memory")
+    raise StepError("out of memory")
 
 
 def test_parameters_of_a_catalog_are_remembered(

@@ -1,0 +1,153 @@
+"""`kill -9` in any stage, then the same command: the tables of a run that nobody disturbed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import signal
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from flows.nightly import STAGE_FLOWS
+from tests.flows.kill_driver import KillPoint, run_night
+from tests.night import GATE, Nights, SmallCatalog
+from warehouse.publication import TABLES, verify_publication
+
+POINTS = [
+    KillPoint("ingest", "insert staged_items"),
+    KillPoint("ingest", "commit"),
+    KillPoint(GATE, "insert quality_results"),
+    KillPoint("enrich", "insert enrichments", 2),
+    KillPoint("embed", "insert embeddings"),
+    KillPoint("topics", "insert topic_prototypes"),
+    KillPoint("topics", "commit", 3),
+    KillPoint("similar", "insert neighbour_scans"),
+    KillPoint("similar", "insert item_groups"),
+    KillPoint("judge", "insert judge_samples", 2),
+    KillPoint("judge", "commit", 8),
+    KillPoint("quality", "commit"),
+    KillPoint("candidates", "shard", 2),
+    KillPoint("candidates", "insert stage_outputs", 2),
+    KillPoint("train", "shard", 2),
+    KillPoint("train", "insert models"),
+    KillPoint("score", "shard", 2),
+    KillPoint("score", "insert quality_results"),
+    KillPoint("evaluate", "insert metrics"),
+    KillPoint("publish", "rename", 3),
+    KillPoint("publish", "replace"),
+    KillPoint("publish", "insert publications"),
+]
+BOOKKEEPING = {"runs", "stage_runs", "stage_outputs", "ingest_counts", "publications", "schema_migrations"}
+OF_ONE_RUN = {"metrics", "quality_results"}
+# What an ingest saw of the night before is told as `observed`: after a killed run that is the killed run.
+VOLATILE = (
+    "observed", "run_id", "last_seen_run", "first_seen_run", "first_seen_at", "changed_at", "created_at", "set_at", "fitted_at",
+    "stored_at", "trained_at",
+)  # fmt: skip
+
+
+def test_every_stage_is_killed() -> None:
+    assert {point.stage for point in POINTS} == {*STAGE_FLOWS, GATE}
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ForkServerContext]:
+    """Processes that have the steps loaded already, so that each starts in no time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.flows.kill_driver"])
+    return context
+
+
+@pytest.fixture(scope="module")
+def yesterday(tmp_path_factory: pytest.TempPathFactory, processes: ForkServerContext) -> Nights:
+    """A night over a part of the catalog, as the warehouse that tonight's run finds; the catalog is tonight's."""
+    folder = tmp_path_factory.mktemp("yesterday")
+    catalog = SmallCatalog(folder / "catalog")
+    items, users, events = catalog.items, catalog.users, catalog.events
+    catalog.items = {item: items[item] for item in list(items)[:20]}
+    catalog.users = {user: users[user] for user in list(users)[:14]}
+    catalog.events = [event for event in events if event["item"] in catalog.items and event["user"] in catalog.users]
+    nights = Nights(folder / "warehouse", [catalog], n_runs=1)
+    assert tonight(nights, processes) == 0
+    catalog.items, catalog.users, catalog.events = items, users, events
+    catalog.items["i03"]["text"] += " More is known by now."
+    catalog.items["i30"] = {**items["i04"], "id": "i30", "title": f"{items['i04']['title']} again"}
+    del catalog.items["i05"]
+    catalog.events = [event for event in events if event["item"] != "i05"]
+    return nights
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, yesterday: Nights, processes: ForkServerContext) -> Nights:
+    """What tonight's run makes of it when nobody kills it."""
+    nights = copy_of(yesterday, tmp_path_factory.mktemp("undisturbed"))
+    assert tonight(nights, processes) == 0
+    return nights
+
+
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_killed_run_is_made_good_by_the_same_command(
+    tmp_path: Path, yesterday: Nights, undisturbed: Nights, processes: ForkServerContext, point: KillPoint
+) -> None:
+    nights = copy_of(yesterday, tmp_path)
+    assert tonight(nights, processes, point) == -signal.SIGKILL
+    assert nights.column("select status from runs order by run_id") == ["completed", "running"]
+    assert verify_publication(nights.folder / "published").run_id in {"r001", "r002"}
+    nights.n_runs += 1
+    assert tonight(nights, processes) == 0
+    assert nights.column("select status from runs order by run_id") == ["completed", "interrupted", "completed"]
+    assert verify_publication(nights.folder / "published").run_id == "r003"
+    for table in undisturbed.column("select table_name from duckdb_tables() order by 1"):
+        if table not in BOOKKEEPING:
+            assert rows(nights, table) == rows(undisturbed, table), table
+    for name in TABLES:
+        sort = ["catalog", *TABLES[name].sorted_by]
+        ours, theirs = (one.published(name).drop("created_at", strict=False).sort(sort) for one in (nights, undisturbed))
+        assert_frame_equal(ours, theirs)
+    assert left_behind(nights.folder) == []
+
+
+def copy_of(nights: Nights, folder: Path) -> Nights:
+    """The same warehouse elsewhere, before its next run."""
+    shutil.copytree(nights.folder, folder / "warehouse", symlinks=True)
+    return Nights(folder / "warehouse", nights.catalogs, n_runs=nights.n_runs + 1)
+
+
+def tonight(nights: Nights, processes: ForkServerContext, point: KillPoint | None = None) -> int | None:
+    """Run the night in a process of its own; its exit code."""
+    [catalog] = nights.catalogs
+    catalog.save()
+    process = processes.Process(target=run_night, args=([nights.context(catalog)], point))
+    process.start()
+    process.join(timeout=120)
+    return process.exitcode
+
+
+def rows(nights: Nights, table: str) -> list[tuple[Any, ...]]:
+    """What must be the same in both: of the tables that hold a part for each run, the last run's."""
+    source = f"(select * from {table} where run_id = '{nights.run_id}')" if table in OF_ONE_RUN else table
+    return [tuple(map(_rounded, row)) for row in nights.table(source, without=VOLATILE)]
+
+
+def _rounded(value: Any) -> Any:
+    # Which items share a matrix product decides the last bits of a cosine.
+    if isinstance(value, float):
+        return round(value, 5)
+    return [_rounded(part) for part in value] if isinstance(value, list) else value
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """What a dead process may leave half written, and a later run should have swept."""
+    return [*folder.rglob("*.partial"), *folder.rglob(".staging-*"), *folder.glob("published/.latest*")]
+
+
+def test_driver_counts_what_it_wraps(tmp_path: Path, yesterday: Nights, processes: ForkServerContext) -> None:
+    nights = copy_of(yesterday, tmp_path)
+    assert tonight(nights, processes, KillPoint("evaluate", "insert metrics", 99)) == 0
+    assert pl.DataFrame(nights.rows("select 1 from metrics limit 1")).height == 1
