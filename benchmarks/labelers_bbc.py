@@ -22,7 +22,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.contracts.catalog import Catalog, load_catalog
+from tasks.contracts.catalog import Catalog
+from tasks.contracts.catalog_file import load_catalog
 from tasks.embedding.protocol import Embedder, Matrix
 from tasks.embedding.sentence import load_embedder
 from tasks.labelers.embedded import EmbeddedLabeler

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tasks.contracts.catalog import load_catalog
+from tasks.contracts.catalog_file import load_catalog
 from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.runs import start_run
 from warehouse.connection import open_warehouse

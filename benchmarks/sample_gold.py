@@ -23,7 +23,7 @@ from pathlib import Path
 import polars as pl
 from sklearn.metrics import cohen_kappa_score
 
-from tasks.contracts.catalog import load_catalog
+from tasks.contracts.catalog_file import load_catalog
 from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.embed import embed
 from tasks.ingest import ingest

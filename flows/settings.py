@@ -15,7 +15,7 @@ from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from tasks.contracts.catalog import describe_errors
+from tasks.contracts.catalog_file import describe_errors
 from tasks.contracts.context import EndpointSettings
 from tasks.contracts.errors import ConfigError
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from flows.console import announce, progress_for
 from flows.request import RunRequest
 from flows.settings import Settings, load_settings
-from tasks.contracts.catalog import Catalog, declared_parameters, load_catalog
+from tasks.contracts.catalog import Catalog
+from tasks.contracts.catalog_file import declared_parameters, load_catalog
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import ConfigError, GateFailedError
 from tasks.contracts.report import StepReport

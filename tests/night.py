@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from flows.request import StageName
-from tasks.contracts.catalog import load_catalog
+from tasks.contracts.catalog_file import load_catalog
 from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.contracts.report import StepReport
 from tasks.runs import finish_run, start_run

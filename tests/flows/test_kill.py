@@ -108,7 +108,9 @@ def test_killed_run_is_made_good_by_the_same_command(
             assert rows(nights, table) == rows(undisturbed, table), table
     for name in TABLES:
         sort = ["catalog", *TABLES[name].sorted_by]
-        ours, theirs = (one.published(name).drop("created_at", strict=False).sort(sort) for one in (nights, undisturbed))
+        ours, theirs = (
+            one.published(name).drop("created_at", strict=False).sort(sort) for one in (nights, undisturbed)
+        )
         assert_frame_equal(ours, theirs)
     assert left_behind(nights.folder) == []
 

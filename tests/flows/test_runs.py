@@ -109,9 +109,7 @@ def test_second_run_at_the_same_time_is_refused(nightjar: Nightjar, nights: Nigh
     assert nightjar("ingest", "--catalog", catalog.file).code == 0
 
 
-def test_simulated_users_are_written(
-    nightjar: Nightjar, nights: Nights, catalog: SmallCatalog
-) -> None:
+def test_simulated_users_are_written(nightjar: Nightjar, nights: Nights, catalog: SmallCatalog) -> None:
     catalog.has_users, catalog.events = False, []
     assert nightjar("ingest", "--catalog", catalog.save()).code == 0
     assert nightjar("simulate-users", "12", "--seed", "5").code == 0

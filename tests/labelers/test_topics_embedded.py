@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.labelers_bbc import calibration_error, topics_of
-from tasks.contracts.catalog import load_catalog
+from tasks.contracts.catalog_file import load_catalog
 from tasks.contracts.errors import LabelerError
 from tasks.embedding.protocol import Matrix
 from tasks.embedding.sentence import load_embedder

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.contracts.catalog import Catalog, Kind, load_catalog
+from tasks.contracts.catalog import Catalog, Kind
+from tasks.contracts.catalog_file import load_catalog
 from tasks.readers import read_batches
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "../shared/data"

@@ -77,7 +77,10 @@ def test_films_of_the_newer_sets(ml_csv: Path, read: Any) -> None:
 def test_ratings_and_people_of_the_newer_sets(ml_csv: Path, read: Any) -> None:
     ratings = read("movielens-csv", ml_csv, "interactions")
     assert ratings.column("value") == [4.5]
-    assert [reason.split(":")[0] for reason in ratings.reasons] == ["value is not a number", "occurred_at is not a timestamp"]
+    assert [reason.split(":")[0] for reason in ratings.reasons] == [
+        "value is not a number",
+        "occurred_at is not a timestamp",
+    ]
     assert read("movielens-csv", ml_csv, "users").column("user_id") == ["1", "2"]
 
 
