@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -152,25 +151,6 @@ def test_byte_identical_items_share_one_label(nights: Nights, catalog: SmallCata
     assert len(asked["topics"]) == len(asked["enrich"]) == 30
     for view in ("current_topic_labels", "current_enrichments"):
         assert nights.value(f"select count(*) from {view} where item_id in ('i04', 'i30')") == 2
-
-
-def test_enrichment_is_stored_as_it_was_given(nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler) -> None:
-    nights.run("ingest", "enrich")
-    [row] = nights.rows(
-        "select summary, themes, mood, audience, keywords, aspects, confidence from current_enrichments where item_id = 'i07'"
-    )
-    assert (*row[:5], json.loads(row[5]), row[6]) == (
-        catalog.items["i07"]["title"], ["theme"], "sober", "all", ["key"], {"place": "here"}, 0.5,
-    )  # fmt: skip
-
-
-def test_topics_are_stored_best_first(nights: Nights, labeler: ScriptedLabeler) -> None:
-    nights.run("ingest", "topics")
-    [row] = nights.rows(
-        "select primary_topic, topics, confidence, reason from current_topic_labels where item_id = 'i07'"
-    )
-    scored = [{"topic": "sport", "confidence": 0.8}, {"topic": "food", "confidence": 0.2}]
-    assert row == ("sport", scored, 0.8, "so it seems")
 
 
 def _hash_of(nights: Nights, key: str) -> str:

@@ -114,3 +114,23 @@ def test_key_decides_who_answers_unless_the_catalog_says(
         ConfigError, match="labelers.topics = 'openai', but OPENAI_API_KEY is not set; set it, or choose"
     ):
         nights.run("ingest", "topics")
+
+
+def test_budget_ends_the_asking_and_the_next_night_goes_on(
+    nights: Nights, catalog: SmallCatalog, server: FakeServer
+) -> None:
+    nights.changes = {"endpoint": with_key(server.url, max_in_flight=1)}
+    catalog.more = "[budget]\nmax_requests = 2"
+    report = nights.run("ingest", "topics")["topics"]
+    assert report.requests == 2
+    assert "the budget is reached: what is left stays due" in report.notes
+    first = report.rows_out
+    assert 0 < first < 31
+    catalog.more = ""
+    assert nights.run("ingest", "topics")["topics"].rows_in == 31 - first
+
+
+def test_budget_does_not_hold_back_a_labeler_that_costs_nothing(nights: Nights, catalog: SmallCatalog) -> None:
+    nights.changes = {}
+    catalog.more = "[budget]\nmax_requests = 1\nmax_cost_usd = 0.01"
+    assert nights.run("ingest", "enrich")["enrich"].rows_out == 31

@@ -9,6 +9,7 @@ import pytest
 from tasks.contracts.errors import MissingInputError
 from tasks.topics import plan_topics
 from tests.night import Nights, SmallCatalog, make_item
+from tests.scripted_labeler import ScriptedLabeler
 
 NIGHT = ("ingest", "embed", "topics")
 
@@ -73,3 +74,12 @@ def test_catalog_without_a_taxonomy_has_no_topics(nights: Nights, catalog: Small
     report = nights.run(*NIGHT)["topics"]
     assert (report.rows_in, report.notes) == (0, ("the catalog has no taxonomy: no topics",))
     assert plan_topics(nights.context()).note == "the catalog has no taxonomy"
+
+
+def test_topics_are_stored_best_first(nights: Nights, labeler: ScriptedLabeler) -> None:
+    nights.run("ingest", "topics")
+    [row] = nights.rows(
+        "select primary_topic, topics, confidence, reason from current_topic_labels where item_id = 'i07'"
+    )
+    scored = [{"topic": "sport", "confidence": 0.8}, {"topic": "food", "confidence": 0.2}]
+    assert row == ("sport", scored, 0.8, "so it seems")
