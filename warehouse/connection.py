@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from warehouse.errors import LockedError, WarehouseError
 from warehouse.migrations import migrate
-from warehouse.statements import list_statements, read_statement
+from warehouse.statements import read_statement
+from warehouse.views import create_views
 
 DATABASE = "nightjar.duckdb"
 
@@ -133,9 +134,7 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
     warehouse = Warehouse(connection, folder)
     try:
         if not read_only:
-            migrate(connection)
-            for name in list_statements("marts"):
-                connection.execute(f"create or replace view {name.split('/')[1]} as {read_statement(name)}")
+            create_views(connection, anew=bool(migrate(connection)))
         yield warehouse
     finally:
         warehouse.close()

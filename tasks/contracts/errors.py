@@ -9,7 +9,8 @@ NightjarError                    anything that we raise on purpose
 │   ├── ModelFileError           a model file is absent or fails its checksum
 │   └── LabelerError             the labeler can't go on
 │       ├── TransientError       worth another try (timeout, 429, 5xx)
-│       └── TerminalError        no retry will help (401, unknown model, refused connection)
+│       ├── TerminalError        no retry will help (401, unknown model, refused connection)
+│       └── UnfinishedError      the budget is reached or a batch still runs: the rest stays due
 └── GateFailedError                   a quality gate stopped the run                          exit code 3
 
 A message says what is wrong with which value, and then what to do.
@@ -60,6 +61,10 @@ class TransientError(LabelerError):
 
 class TerminalError(LabelerError):
     """A failure that no retry will mend: bad key, unknown model, refused connection."""
+
+
+class UnfinishedError(LabelerError):
+    """The asking ended before the work list did, and all is in order: what was answered is kept, the rest stays due."""
 
 
 class GateFailedError(NightjarError):

@@ -50,7 +50,9 @@ class Endpoint(BaseModel):
     million tokens; usd_per_million_cached None means the price of tokens in. timeout_seconds bounds one whole reply,
     patience_seconds all that one question waits on rate limits. backoff_seconds is the first pause after an error;
     it doubles up to a minute. A prompt is tried max_attempts times; outage_after of them in a row without
-    an answer end the stage.
+    an answer end the stage. max_in_flight is a ceiling: how many requests are in flight below it adapts to the server.
+    requests_per_minute and tokens_per_minute None: as the server's own headers say. mode "batch" asks through the Batch
+    API and waits batch_wait_seconds for a batch to end; one that takes longer is picked up by a later run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -69,7 +71,11 @@ class Endpoint(BaseModel):
     patience_seconds: Annotated[float, Field(gt=0)] = 900.0
     backoff_seconds: Annotated[float, Field(gt=0)] = 0.5
     max_attempts: Annotated[int, Field(ge=1)] = 5
-    max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 32
+    max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 64
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    mode: Literal["online", "batch"] = "online"
+    batch_wait_seconds: Annotated[float, Field(ge=0)] = 6 * 3600.0
     outage_after: Annotated[int, Field(ge=1)] = 10
 
     @property

@@ -183,6 +183,20 @@ def test_run_ends_with_what_a_newcomer_looks_for(sample: Nightly, first: Night) 
     assert len(shown) == 5
 
 
+def test_run_is_on_record_stage_by_stage(sample: Nightly, first: Night) -> None:
+    run = f"where run_id = '{first.run_id}'"
+    [(status, day, rss)] = sample.nights.rows(f"select status, as_of::text, peak_rss_mb from runs {run}")
+    assert (status, day, rss > 100) == ("completed", "2026-11-01", True)
+    stages = sample.nights.column(
+        f"select stage from stage_runs {run} and catalog in ('news', 'all') order by started_at"
+    )
+    assert stages == [
+        "ingest", "ingest gate", "enrich", "embed", "topics", "similar", "judge", "quality", "candidates", "train", "score",
+        "evaluate", "publish",
+    ]  # fmt: skip
+    assert sample.nights.column(f"select distinct status from stage_runs {run}") == ["completed"]
+
+
 def test_every_user_gets_ten_of_each_catalog(first: Night) -> None:
     lists = first.table("recommendations").group_by("catalog", "user_id").len()
     assert lists.height == 80

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from tests.fake_embedder import HashingEmbedder
 from tests.night import Nights, SmallCatalog, plug_embedder
 from tests.scripted_labeler import ScriptedLabeler
+
+Begin = Callable[..., None]
 
 
 @pytest.fixture
@@ -31,6 +34,36 @@ def catalog(tmp_path: Path) -> SmallCatalog:
 def nights(tmp_path: Path, catalog: SmallCatalog, embedder: HashingEmbedder) -> Nights:
     """Nights over an empty warehouse."""
     return Nights(tmp_path / "warehouse", [catalog])
+
+
+@pytest.fixture(scope="session")
+def beginnings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Where the warehouse after some stages over some catalog is kept for the next test that begins there."""
+    folder = tmp_path_factory.mktemp("beginnings")
+    return lambda key: folder / key
+
+
+@pytest.fixture
+def begin(nights: Nights, beginnings: Callable[[str], Path], request: pytest.FixtureRequest) -> Begin:
+    """begin("ingest", "embed"): the first night, which is run once for all tests that begin in the same way.
+
+    What it asked a labeler is not to be seen afterwards: who wants to look at that runs the night.
+    """
+
+    def run_once(*stages: str) -> None:
+        files = [path.read_bytes() for catalog in nights.catalogs for path in sorted(catalog.save().parent.iterdir())]
+        who = "labeler" in request.fixturenames
+        kept = beginnings(hashlib.sha256(repr((stages, who, files)).encode()).hexdigest()[:16])
+        if kept.exists():
+            shutil.copytree(kept, nights.folder, symlinks=True)
+            nights.n_runs += 1
+            return
+        nights.run(*stages)
+        shutil.copytree(nights.folder, kept, symlinks=True)
+        if who:
+            request.getfixturevalue("labeler").take()
+
+    return run_once
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tasks.embed import plan_embed
 from tasks.labeling.vectors import fields_of, render_text
 from tests.fake_embedder import HashingEmbedder
 from tests.night import Nights, SmallCatalog, plug_embedder
+from tests.tasks.conftest import Begin
 
 
 def test_second_run_embeds_nothing(nights: Nights, embedder: HashingEmbedder) -> None:
@@ -19,8 +20,10 @@ def test_second_run_embeds_nothing(nights: Nights, embedder: HashingEmbedder) ->
     assert (report.rows_in, report.rows_out, embedder.n_encoded) == (0, 0, 50)
 
 
-def test_exactly_what_changed_is_embedded(nights: Nights, catalog: SmallCatalog, embedder: HashingEmbedder) -> None:
-    nights.run("ingest", "embed")
+def test_exactly_what_changed_is_embedded(
+    nights: Nights, begin: Begin, catalog: SmallCatalog, embedder: HashingEmbedder
+) -> None:
+    begin("ingest", "embed")
     catalog.items["i03"]["text"] += " More is known by now."
     catalog.items["i30"] = {**catalog.items["i04"], "id": "i30", "title": "Something new"}
     del catalog.items["i05"]
@@ -52,17 +55,17 @@ def test_user_without_a_profile_gets_no_vector(nights: Nights, catalog: SmallCat
 
 
 def test_another_model_embeds_all_again_and_keeps_the_old_vectors(
-    nights: Nights, monkeypatch: pytest.MonkeyPatch
+    nights: Nights, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nights.run("ingest", "embed")
+    begin("ingest", "embed")
     plug_embedder(monkeypatch, HashingEmbedder(version="2"))
     nights.run("ingest", "embed")
     assert nights.value("select count(*) from embeddings") == 100
     assert nights.rows("select count(*), count(distinct item_id) from current_item_vectors") == [(30, 30)]
 
 
-def test_another_template_embeds_the_items_again(nights: Nights, catalog: SmallCatalog) -> None:
-    nights.run("ingest", "embed")
+def test_another_template_embeds_the_items_again(nights: Nights, begin: Begin, catalog: SmallCatalog) -> None:
+    begin("ingest", "embed")
     catalog.more = '[text]\nitem = "{title}"'
     report = nights.run("ingest", "embed")["embed"]
     assert report.notes == ("30 items and 0 users embedded with hashing",)

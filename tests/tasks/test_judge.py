@@ -12,6 +12,7 @@ from tasks.labeling.sampling import STRATA
 from tasks.ranking.splits import split_of
 from tests.night import Nights, SmallCatalog
 from tests.scripted_labeler import ScriptedLabeler
+from tests.tasks.conftest import Begin
 
 NIGHT = ("ingest", "embed", "judge")
 
@@ -30,8 +31,10 @@ def test_second_night_throws_no_coin(nights: Nights, labeler: ScriptedLabeler) -
     assert nights.table("judge_samples") == before
 
 
-def test_new_item_throws_only_its_own_coins(nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler) -> None:
-    nights.run(*NIGHT)
+def test_new_item_throws_only_its_own_coins(
+    nights: Nights, begin: Begin, catalog: SmallCatalog, labeler: ScriptedLabeler
+) -> None:
+    begin(*NIGHT)
     before = samples(nights)
     catalog.items["i30"] = {**catalog.items["i04"], "id": "i30", "text": "Nothing like what was there before."}
     nights.run(*NIGHT)
@@ -39,8 +42,10 @@ def test_new_item_throws_only_its_own_coins(nights: Nights, catalog: SmallCatalo
     assert {item for _, item in samples(nights, "r002")} == {"i30"}
 
 
-def test_new_user_throws_only_their_own_coins(nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler) -> None:
-    nights.run(*NIGHT)
+def test_new_user_throws_only_their_own_coins(
+    nights: Nights, begin: Begin, catalog: SmallCatalog, labeler: ScriptedLabeler
+) -> None:
+    begin(*NIGHT)
     before = samples(nights)
     catalog.users["u20"] = {"id": "u20", "interests": "food;bread", "summary": "Reader u20 bakes."}
     nights.run(*NIGHT)
@@ -49,9 +54,9 @@ def test_new_user_throws_only_their_own_coins(nights: Nights, catalog: SmallCata
 
 
 def test_changed_profile_is_drawn_and_judged_anew(
-    nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler
+    nights: Nights, begin: Begin, catalog: SmallCatalog, labeler: ScriptedLabeler
 ) -> None:
-    nights.run(*NIGHT)
+    begin(*NIGHT)
     labeler.take()
     catalog.users["u03"]["summary"] = "Reader u03 has moved on to baking bread."
     nights.run(*NIGHT)
@@ -72,8 +77,10 @@ def test_each_drawn_pair_is_asked_and_carries_its_probability(nights: Nights, la
     assert labeled == sorted((stratum, probability) for _, stratum, probability in drawn)
 
 
-def test_what_a_user_has_met_is_not_drawn(nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler) -> None:
-    nights.run(*NIGHT)
+def test_what_a_user_has_met_is_not_drawn(
+    nights: Nights, begin: Begin, catalog: SmallCatalog, labeler: ScriptedLabeler
+) -> None:
+    begin(*NIGHT)
     met = {(event["user"], event["item"]) for event in catalog.events}
     assert met.isdisjoint(samples(nights))
 
@@ -118,9 +125,9 @@ def test_no_more_users_than_allowed_are_judged_and_they_stay(
 
 
 def test_gone_item_is_neither_asked_nor_counted(
-    nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler
+    nights: Nights, begin: Begin, catalog: SmallCatalog, labeler: ScriptedLabeler
 ) -> None:
-    nights.run(*NIGHT)
+    begin(*NIGHT)
     [drawn] = nights.column("select min(item_id) from judge_samples")
     del catalog.items[drawn]
     labeler.take()

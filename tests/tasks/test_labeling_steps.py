@@ -10,6 +10,7 @@ from tasks.contracts.errors import StepError
 from tasks.labelers.protocol import Task
 from tests.night import Nights, SmallCatalog
 from tests.scripted_labeler import ScriptedLabeler
+from tests.tasks.conftest import Begin
 
 TASKS: tuple[Task, ...] = ("enrich", "topics", "similar", "judge")
 TABLES = {"enrich": "enrichments", "topics": "topic_labels", "similar": "similarity_labels", "judge": "judge_labels"}
@@ -49,8 +50,10 @@ def test_each_question_is_asked_once_and_answered_by_a_row(
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_row_says_who_answered_and_what_it_cost(nights: Nights, labeler: ScriptedLabeler, task: Task) -> None:
-    nights.run(*NIGHT)
+def test_row_says_who_answered_and_what_it_cost(
+    nights: Nights, begin: Begin, labeler: ScriptedLabeler, task: Task
+) -> None:
+    begin(*NIGHT)
     provenance = nights.rows(
         f"select distinct labeler, fingerprint, run_id, requests, tokens_in, cost_usd from {TABLES[task]}"
     )
@@ -58,9 +61,10 @@ def test_row_says_who_answered_and_what_it_cost(nights: Nights, labeler: Scripte
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_failure_becomes_a_dead_letter_and_no_label(nights: Nights, labeler: ScriptedLabeler, task: Task) -> None:
-    nights.run(*NIGHT[: NIGHT.index(task)])
-    labeler.take()
+def test_failure_becomes_a_dead_letter_and_no_label(
+    nights: Nights, begin: Begin, labeler: ScriptedLabeler, task: Task
+) -> None:
+    begin(*NIGHT[: NIGHT.index(task)])
     victim = "i00" if task != "judge" else "u00"
     labeler.broken = {_hash_of(nights, victim)}
     report = nights.run(task)[task]
@@ -73,9 +77,9 @@ def test_failure_becomes_a_dead_letter_and_no_label(nights: Nights, labeler: Scr
 
 @pytest.mark.parametrize("task", TASKS)
 def test_dead_letter_is_tried_again_and_removed_on_success(
-    nights: Nights, labeler: ScriptedLabeler, task: Task
+    nights: Nights, begin: Begin, labeler: ScriptedLabeler, task: Task
 ) -> None:
-    nights.run(*NIGHT[: NIGHT.index(task)])
+    begin(*NIGHT[: NIGHT.index(task)])
     labeler.broken = {_hash_of(nights, "i00" if task != "judge" else "u00")}
     nights.run(task)
     letters = [key for _, key, *_ in dead(nights)]
@@ -91,9 +95,9 @@ def test_dead_letter_is_tried_again_and_removed_on_success(
 
 @pytest.mark.parametrize("task", TASKS)
 def test_strict_run_fails_on_a_dead_letter_and_keeps_the_labels(
-    nights: Nights, labeler: ScriptedLabeler, task: Task
+    nights: Nights, begin: Begin, labeler: ScriptedLabeler, task: Task
 ) -> None:
-    nights.run(*NIGHT[: NIGHT.index(task)])
+    begin(*NIGHT[: NIGHT.index(task)])
     labeler.broken = {_hash_of(nights, "i00" if task != "judge" else "u00")}
     with pytest.raises(StepError, match=f"questions of task '{task}' ended as dead letters; see `nightjar status`"):
         nights.run(task, is_strict=True)
@@ -102,9 +106,10 @@ def test_strict_run_fails_on_a_dead_letter_and_keeps_the_labels(
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_labeler_that_breaks_down_loses_no_label(nights: Nights, labeler: ScriptedLabeler, task: Task) -> None:
-    nights.run(*NIGHT[: NIGHT.index(task)])
-    labeler.take()
+def test_labeler_that_breaks_down_loses_no_label(
+    nights: Nights, begin: Begin, labeler: ScriptedLabeler, task: Task
+) -> None:
+    begin(*NIGHT[: NIGHT.index(task)])
     labeler.dies_after = 1
     with pytest.raises(ConnectionError, match="the endpoint went away"):
         nights.run(task)
@@ -130,8 +135,10 @@ def test_another_prompt_makes_its_labels_due_again_and_keeps_the_old(
     ]
 
 
-def test_changed_and_new_items_alone_are_due(nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler) -> None:
-    nights.run(*NIGHT)
+def test_changed_and_new_items_alone_are_due(
+    nights: Nights, begin: Begin, catalog: SmallCatalog, labeler: ScriptedLabeler
+) -> None:
+    begin(*NIGHT)
     labeler.take()
     catalog.items["i03"]["text"] += " More is known by now."
     catalog.items["i30"] = {**catalog.items["i04"], "id": "i30", "text": "Nothing like what was there before, at all."}

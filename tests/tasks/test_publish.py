@@ -44,7 +44,7 @@ def test_catalog_that_did_not_run_tonight_keeps_its_lists(finished: Nights, tmp_
 def test_gone_item_is_published_no_more(finished: Nights, catalog: SmallCatalog) -> None:
     [victim] = finished.published("recommendations")["item_id"].mode(maintain_order=True).head(1)
     del catalog.items[victim]
-    finished.run()
+    finished.run("ingest", "similar", "candidates", "score", "publish")
     for table in ("recommendations", "item_topics", "item_enrichments", "labels"):
         assert victim not in finished.published(table)["item_id"], table
 

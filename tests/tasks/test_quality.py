@@ -95,5 +95,5 @@ def test_nothing_is_published_around_a_closed_gate(finished: Nights, catalog: Sm
     with pytest.raises(GateFailedError, match=r"gate 'recommendations' is closed since run r002: .*last publication"):
         finished.run("publish")
     assert finished.published("recommendations").equals(before)
-    finished.run()
+    finished.run("embed", "candidates", "score", "publish")
     assert finished.published("recommendations")["user_id"].n_unique() == 22

@@ -10,6 +10,7 @@ from tasks.contracts.errors import MissingInputError
 from tasks.topics import plan_topics
 from tests.night import Nights, SmallCatalog, make_item
 from tests.scripted_labeler import ScriptedLabeler
+from tests.tasks.conftest import Begin
 
 NIGHT = ("ingest", "embed", "topics")
 
@@ -23,15 +24,15 @@ def add_items(catalog: SmallCatalog, count: int) -> None:
         catalog.items[f"x{number}"] = make_item(f"x{number}", "space", chance=random.Random(number))
 
 
-def test_items_get_the_topic_of_their_words(nights: Nights, catalog: SmallCatalog) -> None:
-    nights.run(*NIGHT)
+def test_items_get_the_topic_of_their_words(nights: Nights, begin: Begin, catalog: SmallCatalog) -> None:
+    begin(*NIGHT)
     found = labels(nights)
     right = [found[item] == ("sport", "space", "food")[int(item[1:]) % 3] for item in catalog.items]
     assert sum(right) >= 27
 
 
-def test_prototypes_stay_while_the_catalog_grows_a_little(nights: Nights, catalog: SmallCatalog) -> None:
-    nights.run(*NIGHT)
+def test_prototypes_stay_while_the_catalog_grows_a_little(nights: Nights, begin: Begin, catalog: SmallCatalog) -> None:
+    begin(*NIGHT)
     before = labels(nights)
     add_items(catalog, 7)
     report = nights.run(*NIGHT)["topics"]
@@ -40,8 +41,10 @@ def test_prototypes_stay_while_the_catalog_grows_a_little(nights: Nights, catalo
     assert {item: topic for item, topic in labels(nights).items() if item in before} == before
 
 
-def test_prototypes_are_fitted_anew_when_the_catalog_has_outgrown_them(nights: Nights, catalog: SmallCatalog) -> None:
-    nights.run(*NIGHT)
+def test_prototypes_are_fitted_anew_when_the_catalog_has_outgrown_them(
+    nights: Nights, begin: Begin, catalog: SmallCatalog
+) -> None:
+    begin(*NIGHT)
     add_items(catalog, 8)
     nights.run("ingest", "embed")
     assert plan_topics(nights.context()).rows_due == 38
@@ -50,16 +53,18 @@ def test_prototypes_are_fitted_anew_when_the_catalog_has_outgrown_them(nights: N
     assert nights.run(*NIGHT)["topics"].rows_in == 0
 
 
-def test_asked_to_fit_anew_the_same_items_give_the_same_prototypes(nights: Nights, catalog: SmallCatalog) -> None:
-    nights.run(*NIGHT)
+def test_asked_to_fit_anew_the_same_items_give_the_same_prototypes(
+    nights: Nights, begin: Begin, catalog: SmallCatalog
+) -> None:
+    begin(*NIGHT)
     assert nights.run("topics", refit_topics=True)["topics"].rows_in == 0
     add_items(catalog, 2)
     nights.run(*NIGHT)
     assert nights.run("topics", refit_topics=True)["topics"].rows_in == 32
 
 
-def test_another_taxonomy_makes_all_labels_due(nights: Nights, catalog: SmallCatalog) -> None:
-    nights.run(*NIGHT)
+def test_another_taxonomy_makes_all_labels_due(nights: Nights, begin: Begin, catalog: SmallCatalog) -> None:
+    begin(*NIGHT)
     catalog.more = '[[taxonomy]]\nname = "money"\ndescription = "Prices, wages, banks."'
     assert nights.run(*NIGHT)["topics"].rows_in == 30
 

@@ -148,3 +148,32 @@ def test_view_is_there_for_those_who_query(tmp_path: Path, name: str) -> None:
     with open_warehouse(tmp_path) as warehouse:
         view = name.split("/")[1]
         assert warehouse.connection.execute(f"select count(*) from {view}").fetchall() == [(0,)]
+
+
+def test_opening_an_unchanged_warehouse_writes_nothing(tmp_path: Path) -> None:
+    with open_warehouse(tmp_path):
+        pass
+    before = (tmp_path / DATABASE).read_bytes()
+    with open_warehouse(tmp_path) as warehouse:
+        assert warehouse.connection.execute("select count(*) from current_topic_labels").fetchall() == [(0,)]
+    assert (tmp_path / DATABASE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "create or replace view current_topic_labels as select 1 as other",
+        "drop view current_topic_labels",
+        "comment on view current_topic_labels is 'stale'",
+    ],
+)
+def test_view_that_is_stale_is_made_anew(tmp_path: Path, damage: str) -> None:
+    with open_warehouse(tmp_path) as warehouse:
+        columns = warehouse.connection.execute("describe current_topic_labels").fetchall()
+        warehouse.connection.execute(damage)
+    with open_warehouse(tmp_path) as warehouse:
+        assert warehouse.connection.execute("describe current_topic_labels").fetchall() == columns
+        [(comment,)] = warehouse.connection.execute(
+            "select comment from duckdb_views() where view_name = 'current_topic_labels'"
+        ).fetchall()
+        assert comment != "stale"
