@@ -26,7 +26,7 @@ from pathlib import Path
 import polars as pl
 
 from tasks.contracts.catalog_file import load_catalog
-from tasks.contracts.context import EndpointSettings, StepContext
+from tasks.contracts.context import StepContext
 from tasks.runs import start_run
 from warehouse.connection import open_warehouse
 from warehouse.outputs import latest_output
@@ -37,7 +37,6 @@ STAGES = (
 )  # fmt: skip
 AS_OF = date(2026, 11, 1)
 SHOWN = ("ndcg@10", "precision@10", "recall@10", "map@10", "mrr@10", "coverage@10")
-NO_ENDPOINT = EndpointSettings("none", None, "NO_KEY", None, 0, 0, None, 1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Night:
 def run_night(name: str, folder: Path, *, data: Path, n_users: int) -> Night:
     """Run all stages for one catalog in a warehouse of its own."""
     catalog = load_catalog(CATALOGS / f"{name}.toml", {"data": str(data.resolve())})
-    context = StepContext("night", catalog, folder, AS_OF, NO_ENDPOINT, threads=os.cpu_count() or 1)
+    context = StepContext("night", catalog, folder, AS_OF, threads=os.cpu_count() or 1)
     start_run(folder, "night", as_of=AS_OF, catalogs=[name], code_version="benchmark")
     seconds: dict[str, float] = {}
     notes: list[str] = []

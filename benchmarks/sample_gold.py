@@ -24,7 +24,7 @@ import polars as pl
 from sklearn.metrics import cohen_kappa_score
 
 from tasks.contracts.catalog_file import load_catalog
-from tasks.contracts.context import EndpointSettings, StepContext
+from tasks.contracts.context import StepContext
 from tasks.embed import embed
 from tasks.ingest import ingest
 from tasks.labeling import make_labeler
@@ -35,7 +35,6 @@ from tasks.topics import topics
 from warehouse.connection import open_warehouse
 
 SAMPLE = Path(__file__).parent.parent / "examples/sample"
-NO_ENDPOINT = EndpointSettings("none", None, "NO_KEY", None, 0, 0, None, 1, 1, 1)
 
 
 def read_gold(name: str) -> list[dict[str, str]]:
@@ -49,9 +48,7 @@ def run_stages(folder: Path) -> list[StepContext]:
     contexts = []
     for name in ("news", "books"):
         file = SAMPLE / f"{name}.toml"
-        contexts.append(
-            StepContext("gold", load_catalog(file), folder, date(2026, 11, 1), NO_ENDPOINT, catalog_file=str(file))
-        )
+        contexts.append(StepContext("gold", load_catalog(file), folder, date(2026, 11, 1), catalog_file=str(file)))
     start_run(folder, "gold", as_of=date(2026, 11, 1), catalogs=["news", "books"], code_version="benchmark")
     for step in (ingest, embed, topics, similar):
         for context in contexts:

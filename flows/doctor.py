@@ -1,4 +1,4 @@
-"""doctor: is this installation fit to run? Versions, model, disk, lock, endpoint, and how to mend what is not."""
+"""doctor: is this installation fit to run? Versions, model, disk, lock, endpoints, and how to mend what is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from flows.console import out
 from flows.settings import Settings
 from tasks.contracts.errors import StepError
-from tasks.health import Check, check_endpoint, check_model, check_warehouse
+from tasks.health import Check, check_endpoints, check_model, check_warehouse
 
 PACKAGES = (
     "prefect",
@@ -33,7 +33,9 @@ def print_checks(settings: Settings) -> None:
         _check_disk(settings),
         check_model(settings.embedding_model),
         check_warehouse(settings.warehouse),
-        check_endpoint(settings.endpoint()),
+        *check_endpoints(
+            settings.read_endpoints(), chosen=settings.endpoint, is_explicit="endpoint" in settings.model_fields_set
+        ),
     ]
     for check in checks:
         out.print(f"{'ok  ' if check.is_ok else 'FAIL'} {check.name:<10} {check.message}", markup=False)

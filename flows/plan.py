@@ -15,6 +15,7 @@ from tasks.embed import plan_embed
 from tasks.enrich import plan_enrich
 from tasks.ingest import ingest
 from tasks.judge import plan_judge
+from tasks.labeling.budget import note_budget
 from tasks.plan import copy_warehouse
 from tasks.similar import plan_similar
 from tasks.topics import plan_topics
@@ -57,5 +58,5 @@ def make_plan(request: RunRequest) -> list[PlanLine]:
             context = replace(make_context(opened, settings, file, catalog), folder=folder)
             report = ingest.fn(context)
             lines.append(PlanLine("ingest", catalog.name, report.rows_in, "reader", note="; ".join(report.notes)))
-            lines += [plan(context) for plan in PLANNED]
+            lines += note_budget([plan(context) for plan in PLANNED], catalog.budget)
     return lines

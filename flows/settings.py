@@ -1,13 +1,15 @@
 """Settings of an installation: read once, frozen, passed down as values.
 
 Sources, the first that says something wins: command line, environment (`NIGHTJAR_*`), `.env`, `nightjar.toml`, defaults.
-An unknown key is an error that names the nearest known one. Keys of a paid endpoint are read here and nowhere else.
+An unknown key is an error that names the nearest known one. Keys of paid endpoints are read when `read_endpoints` is
+called, and nowhere else.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +17,18 @@ from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from flows.endpoints import (
+    EndpointName,
+    EndpointSection,
+    Mode,
+    PerMinute,
+    Price,
+    Seconds,
+    check_endpoints,
+    gather_endpoints,
+)
 from tasks.contracts.catalog_file import describe_errors
-from tasks.contracts.context import EndpointSettings
+from tasks.contracts.context import DEFAULT_ENDPOINT, EndpointSettings
 from tasks.contracts.errors import ConfigError
 
 PREFIX = "NIGHTJAR_"
@@ -40,12 +52,17 @@ class Settings(BaseSettings):
     model: str = "gpt-4o-mini"
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"
-    price_in: Annotated[float, Field(ge=0)] = 0.0
-    price_out: Annotated[float, Field(ge=0)] = 0.0
-    price_cached: Annotated[float, Field(ge=0)] | None = None
+    price_in: Price = 0.0
+    price_out: Price = 0.0
+    price_cached: Price | None = None
     questions_per_request: Annotated[int, Field(ge=1, le=100)] = 5
-    max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 16
-    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    max_in_flight: Annotated[int, Field(ge=1, le=1000)] = 64
+    requests_per_minute: PerMinute | None = None
+    tokens_per_minute: PerMinute | None = None
+    mode: Mode = "online"
+    timeout_s: Seconds = 120.0
+    endpoint: str = DEFAULT_ENDPOINT
+    endpoints: Mapping[EndpointName, EndpointSection] = {}
 
     @classmethod
     def settings_customise_sources(
@@ -59,21 +76,11 @@ class Settings(BaseSettings):
         """Command line, environment (with what `.env` added to it), nightjar.toml."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
-    def endpoint(self) -> EndpointSettings:
-        """The endpoint with its key, for the steps; the key is masked wherever it is printed."""
-        key = os.environ.get(self.api_key_env)
-        return EndpointSettings(
-            model=self.model,
-            base_url=self.base_url or os.environ.get("OPENAI_BASE_URL"),
-            api_key_env=self.api_key_env,
-            api_key=SecretStr(key) if key else None,
-            price_in=self.price_in,
-            price_out=self.price_out,
-            price_cached=self.price_cached,
-            questions_per_request=self.questions_per_request,
-            max_in_flight=self.max_in_flight,
-            timeout_s=self.timeout_s,
-        )
+    def read_endpoints(self) -> dict[str, EndpointSettings]:
+        """The endpoints by name with their keys, for the steps; a key is masked wherever it is printed."""
+        flat = self.model_dump(include=set(EndpointSection.model_fields))
+        flat["base_url"] = self.base_url or os.environ.get("OPENAI_BASE_URL")
+        return gather_endpoints(EndpointSection(**flat), self.endpoints, read_key=_read_key)
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -81,11 +88,18 @@ def load_settings(**overrides: Any) -> Settings:
     load_dotenv(".env", override=False)
     _refuse_unknown_variables()
     try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+        settings = Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise ConfigError(f"settings: {describe_errors(error, Settings)}") from error
     except ValueError as error:
         raise ConfigError(f"settings: {error}") from error
+    check_endpoints(settings.endpoint, settings.endpoints)
+    return settings
+
+
+def _read_key(variable: str) -> SecretStr | None:
+    key = os.environ.get(variable) if variable else None
+    return SecretStr(key) if key else None
 
 
 def _refuse_unknown_variables() -> None:

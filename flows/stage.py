@@ -20,9 +20,10 @@ from flows.request import RunRequest
 from flows.settings import Settings, load_settings
 from tasks.contracts.catalog import Catalog
 from tasks.contracts.catalog_file import declared_parameters, load_catalog
+from tasks.contracts.choose import check_labelers
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import ConfigError, GateFailedError
-from tasks.contracts.report import StepReport
+from tasks.contracts.report import StepReport, StoppedStage
 from tasks.quality import refresh_docs
 from tasks.runs import finish_run, hold_lock, known_catalogs, record_stage, start_run
 from warehouse.clock import utc_now
@@ -111,13 +112,15 @@ def peak_rss_mb() -> float:
 
 
 def make_context(request: RunRequest, settings: Settings, file: Path, catalog: Catalog) -> StepContext:
-    return StepContext(
+    """What a step is told. Raises ConfigError if the catalog names an endpoint that the settings don't know."""
+    context = StepContext(
         run_id=str(request.run_id),
         catalog=catalog,
         catalog_file=str(file.resolve()),
         folder=settings.warehouse,
         as_of=request.day(),
-        endpoint=settings.endpoint(),
+        endpoints=settings.read_endpoints(),
+        endpoint=settings.endpoint,
         embedding_model=settings.embedding_model,
         code_version=code_version(),
         limit=request.limit,
@@ -129,6 +132,8 @@ def make_context(request: RunRequest, settings: Settings, file: Path, catalog: C
         is_strict=request.strict,
         refit_topics=request.refit_topics,
     )
+    check_labelers(context)
+    return context
 
 
 def run_step(stage: str, step: Step, context: StepContext) -> StepReport:
@@ -136,6 +141,11 @@ def run_step(stage: str, step: Step, context: StepContext) -> StepReport:
     try:
         with progress_for(f"{stage} {context.catalog.name}") as progress:
             report = step(replace(context, progress=progress))
+    except StoppedStage as stopped:
+        report = _timed(stopped.report, clock)
+        record_stage(context.folder, context.run_id, report, status="partial", started_at=started_at)
+        announce(report)
+        raise
     except Exception as error:
         failed = StepReport(
             stage=stage, catalog=context.catalog.name, notes=(f"{type(error).__name__}: {error}"[:2000],)
@@ -143,7 +153,8 @@ def run_step(stage: str, step: Step, context: StepContext) -> StepReport:
         record_stage(context.folder, context.run_id, _timed(failed, clock), status="failed", started_at=started_at)
         raise
     report = _timed(report, clock)
-    record_stage(context.folder, context.run_id, report, status="completed", started_at=started_at)
+    status = "partial" if report.is_partial else "completed"
+    record_stage(context.folder, context.run_id, report, status=status, started_at=started_at)
     announce(report)
     return report
 

@@ -11,8 +11,10 @@ from rich.table import Table
 
 from flows.console import out
 from flows.stage import peak_rss_mb
+from flows.tables import plain_table
 from tasks.contracts.report import StepReport
 from tasks.inspection import Sample, read_metrics, read_sample, read_status, run_select, verify_published
+from tasks.review import read_suspicions
 
 SHOWN = ("ndcg@10", "precision@10", "recall@10", "map@10", "mrr@10", "coverage@10")
 
@@ -23,12 +25,23 @@ def print_summary(folder: Path, run_id: str, reports: Sequence[StepReport]) -> N
     for report in reports:
         stages[report.stage] = stages.get(report.stage, 0.0) + report.seconds
     spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in stages.items())
-    out.print(f"\nrun {run_id} completed; seconds a stage: {spent}; peak memory {peak_rss_mb():.0f} MiB", markup=False)
+    ended = "is partial" if any(report.is_partial for report in reports) else "completed"
+    out.print(f"\nrun {run_id} {ended}; seconds a stage: {spent}; peak memory {peak_rss_mb():.0f} MiB", markup=False)
+    print_due(reports)
     metrics = read_metrics(folder, run_id)
     for catalog in [str(name) for name in metrics["catalog"].unique(maintain_order=True)]:
         out.print(_metrics_table(catalog, metrics.filter(pl.col("catalog") == catalog)))
     if any(report.stage == "publish" for report in reports):
         _print_publication(read_sample(folder))
+
+
+def print_due(reports: Sequence[StepReport]) -> None:
+    """What stays due after stages that ended before their work lists did; nothing if there are none."""
+    left = [f"{report.catalog} {report.stage} {report.n_due}" for report in reports if report.is_partial]
+    if left:
+        out.print(
+            f"partial: questions that stay due: {', '.join(left)}; the same command goes on from there", markup=False
+        )
 
 
 def _metrics_table(catalog: str, metrics: pl.DataFrame) -> Table:
@@ -62,18 +75,22 @@ def _print_publication(sample: Sample) -> None:
 
 
 def print_status(folder: Path) -> None:
-    """The last runs, rows a table, dead letters, quarantine."""
+    """The last runs, rows a table, dead letters, quarantine, and texts that seem to address a model."""
     status = read_status(folder)
-    for title, frame in (
+    shown = [
         ("last runs", status.runs),
         ("rows a table", status.tables),
         ("dead letters", status.dead_letters),
         ("quarantine of the last ingest", status.quarantine),
-    ):
+    ]
+    # A warehouse that was not written since the last upgrade lacks the table.
+    if "injection_suspected" in status.tables["table_name"]:
+        shown.append(("texts that seem to address a model", read_suspicions(folder)))
+    for title, frame in shown:
         if frame.is_empty():
             out.print(f"{title}: none")
         else:
-            out.print(_plain_table(frame, title))
+            out.print(plain_table(frame, title))
 
 
 def print_query(folder: Path, query: str, output: str) -> None:
@@ -85,7 +102,7 @@ def print_query(folder: Path, query: str, output: str) -> None:
     elif output == "json":
         sys.stdout.write(frame.write_json() + "\n")
     else:
-        out.print(_plain_table(frame, ""))
+        out.print(plain_table(frame, ""))
 
 
 def print_verification(folder: Path, publication_id: str | None) -> None:
@@ -94,16 +111,3 @@ def print_verification(folder: Path, publication_id: str | None) -> None:
     out.print(
         f"publication {publication.publication_id} is whole: {publication.n_files} files, {publication.n_rows} rows"
     )
-
-
-def _plain_table(frame: pl.DataFrame, title: str) -> Table:
-    table = Table(title=title or None, title_justify="left")
-    for name in frame.columns:
-        table.add_column(name, overflow="fold", justify="right" if frame[name].dtype.is_numeric() else "left")
-    for row in frame.iter_rows():
-        table.add_row(*("" if value is None else _escape(str(value)) for value in row))
-    return table
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -1,6 +1,7 @@
 """enrich: items -> enrichments (summary, themes, mood, audience, keywords, aspects), with provenance.
 
-Work list: active contents without an enrichment under today's fingerprint. Time O(due), memory O(questions in flight).
+Work list: active contents without an enrichment under today's fingerprint. Their texts are looked at for what seems to
+address a model (injection_suspected). Time O(due), memory O(questions in flight).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tasks.labelers.protocol import Enrichment, ItemText, Labeler
 from tasks.labeling import build_labeler, land_replies, make_labeler
 from tasks.labeling.embedder import embedder_for
 from tasks.labeling.estimate import estimate_line
+from tasks.labeling.suspicions import watch_suspicions
 from tasks.labeling.vectors import embed_items, needs_enrichment, text_fingerprints
 from warehouse.connection import Warehouse, open_warehouse
 
@@ -41,17 +43,20 @@ def enrich(context: StepContext) -> StepReport:
     """Enrich what has no enrichment yet."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         labeler = build_labeler("enrich", context, warehouse)
-        vectors = _embed_first(warehouse, context, labeler)
-        return land_replies(
-            labeler.enrich(_questions(warehouse, context, labeler.fingerprint("enrich"), vectors)),
-            warehouse,
-            context=context,
-            labeler=labeler,
-            task="enrich",
-            table="enrichments",
-            schema=SCHEMA,
-            row_of=_row,
-        )
+        fingerprint, vectors = labeler.fingerprint("enrich"), _embed_first(warehouse, context, labeler)
+        with watch_suspicions(warehouse, context) as watch:
+            questions = watch.items(_questions(warehouse, context, fingerprint, vectors))
+            return land_replies(
+                labeler.enrich(questions),
+                warehouse,
+                context=context,
+                labeler=labeler,
+                task="enrich",
+                table="enrichments",
+                schema=SCHEMA,
+                row_of=_row,
+                count_due=lambda: _count_due(warehouse, context, fingerprint),
+            )
 
 
 def plan_enrich(context: StepContext) -> PlanLine:
@@ -73,6 +78,13 @@ def _embed_first(warehouse: Warehouse, context: StepContext, labeler: Labeler) -
     fingerprint, _ = text_fingerprints(context, embedder, enriched=None)
     embed_items(warehouse, context, embedder, fingerprint=fingerprint)
     return fingerprint
+
+
+def _count_due(warehouse: Warehouse, context: StepContext, fingerprint: str) -> int:
+    due = warehouse.stream(
+        "queries/items_to_enrich", catalog=context.catalog.name, fingerprint=fingerprint, vector_fingerprint=""
+    )
+    return sum(frame.height for frame in due)
 
 
 def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str, vectors: str) -> Iterator[ItemText]:

@@ -25,6 +25,7 @@ from tasks.labeling import build_labeler, land_replies, make_labeler
 from tasks.labeling.activate import activate
 from tasks.labeling.estimate import estimate_line
 from tasks.labeling.sampling import STRATA, draw_pairs
+from tasks.labeling.suspicions import watch_suspicions
 from tasks.loading.judging import BLOCK_USERS, make_questions
 from tasks.ranking.splits import split_of
 from warehouse.connection import Warehouse, open_warehouse
@@ -50,16 +51,19 @@ def judge(context: StepContext) -> StepReport:
         activate(warehouse, context, task="judge_design", fingerprint=design, labeler="sample")
         n_drawn = _draw(warehouse, context, design)
         labeler = build_labeler("judge", context, warehouse)
-        report = land_replies(
-            labeler.judge(_questions(warehouse, context, design, labeler.fingerprint("judge"))),
-            warehouse,
-            context=context,
-            labeler=labeler,
-            task="judge",
-            table="judge_labels",
-            schema=SCHEMA,
-            row_of=_row,
-        )
+        fingerprint = labeler.fingerprint("judge")
+        with watch_suspicions(warehouse, context) as watch:
+            report = land_replies(
+                labeler.judge(watch.profiles(_questions(warehouse, context, design, fingerprint))),
+                warehouse,
+                context=context,
+                labeler=labeler,
+                task="judge",
+                table="judge_labels",
+                schema=SCHEMA,
+                row_of=_row,
+                count_due=lambda: _due(warehouse, context, design, fingerprint).height,
+            )
     return replace(report, notes=(*report.notes, f"{n_drawn} pairs newly drawn"))
 
 
@@ -187,16 +191,19 @@ def _scoped(frame: pl.DataFrame, context: StepContext, design: str) -> pl.DataFr
     )
 
 
-def _questions(warehouse: Warehouse, context: StepContext, design: str, fingerprint: str) -> Iterator[JudgeQuestion]:
+def _due(warehouse: Warehouse, context: StepContext, design: str, fingerprint: str) -> pl.DataFrame:
     catalog = context.catalog
-    due = warehouse.query(
+    return warehouse.query(
         "queries/pairs_to_judge",
         catalog=catalog.name,
         user_space=catalog.user_space,
         design=design,
         fingerprint=fingerprint,
     )
-    yield from make_questions(warehouse, context, due)
+
+
+def _questions(warehouse: Warehouse, context: StepContext, design: str, fingerprint: str) -> Iterator[JudgeQuestion]:
+    yield from make_questions(warehouse, context, _due(warehouse, context, design, fingerprint))
 
 
 def _row(key: str, answer: JudgeAnswer) -> Mapping[str, Any]:

@@ -39,7 +39,7 @@ def start_run(folder: Path, run_id: str, *, as_of: date, catalogs: Sequence[str]
 
 
 def finish_run(folder: Path, run_id: str, *, status: str, message: str, peak_rss_mb: float) -> None:
-    """Record how a run ended: completed, failed or gated."""
+    """Record how a run ended: completed, partial, failed or gated."""
     with open_warehouse(folder) as warehouse:
         warehouse.run(
             "queries/finish_run", run_id=run_id, status=status, message=message, peak_rss_mb=peak_rss_mb, now=utc_now()

@@ -50,7 +50,8 @@ def similar(context: StepContext) -> StepReport:
         activate(warehouse, context, task="similar_pairs", fingerprint=of_pairs, labeler="cosine")
         n_scanned = _scan(warehouse, context, of_pairs)
         cosines: dict[str, float] = {}
-        questions = _questions(warehouse, context, of_pairs, labeler.fingerprint("similar"), cosines)
+        fingerprint = labeler.fingerprint("similar")
+        questions = _questions(warehouse, context, of_pairs, fingerprint, cosines)
         report = land_replies(
             labeler.verify_similar(questions),
             warehouse,
@@ -60,6 +61,7 @@ def similar(context: StepContext) -> StepReport:
             table="similarity_labels",
             schema=SCHEMA,
             row_of=lambda key, answer: _row(key, answer, cosines),
+            count_due=lambda: _count_due(warehouse, context, of_pairs, fingerprint),
         )
         groups = group_items(warehouse.query("queries/similar_edges", catalog=catalog.name))
         with warehouse.transaction():
@@ -147,6 +149,13 @@ def _scan(warehouse: Warehouse, context: StepContext, fingerprint: str) -> int:
 
 def _scoped(frame: pl.DataFrame, scope: Mapping[str, str]) -> pl.DataFrame:
     return frame.with_columns(pl.lit(value).alias(name) for name, value in scope.items())
+
+
+def _count_due(warehouse: Warehouse, context: StepContext, of_pairs: str, fingerprint: str) -> int:
+    due = warehouse.stream(
+        "queries/pairs_to_verify", catalog=context.catalog.name, pairs_fingerprint=of_pairs, fingerprint=fingerprint
+    )
+    return sum(frame.height for frame in due)
 
 
 def _questions(

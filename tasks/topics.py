@@ -42,8 +42,9 @@ def topics(context: StepContext) -> StepReport:
         )
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         labeler = build_labeler("topics", context, warehouse)
+        fingerprint = labeler.fingerprint("topics")
         return land_replies(
-            labeler.label_topics(_questions(warehouse, context, labeler.fingerprint("topics"))),
+            labeler.label_topics(_questions(warehouse, context, fingerprint)),
             warehouse,
             context=context,
             labeler=labeler,
@@ -51,6 +52,7 @@ def topics(context: StepContext) -> StepReport:
             table="topic_labels",
             schema=SCHEMA,
             row_of=_row,
+            count_due=lambda: _count_due(warehouse, context, fingerprint),
         )
 
 
@@ -67,6 +69,11 @@ def plan_topics(context: StepContext) -> PlanLine:
         labeler = make_labeler("topics", context, warehouse)
         due = _questions(warehouse, context, labeler.fingerprint("topics"))
         return estimate_line("topics", context, labeler, due)
+
+
+def _count_due(warehouse: Warehouse, context: StepContext, fingerprint: str) -> int:
+    due = warehouse.stream("queries/items_to_label", catalog=context.catalog.name, fingerprint=fingerprint)
+    return sum(frame.height for frame in due)
 
 
 def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str) -> Iterator[ItemText]:

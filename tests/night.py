@@ -21,8 +21,9 @@ from flows.request import StageName
 from tasks.contracts.catalog_file import load_catalog
 from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.contracts.report import StepReport
-from tasks.runs import finish_run, start_run
+from tasks.runs import finish_run, record_stage, start_run
 from tests.fake_embedder import HashingEmbedder
+from warehouse.clock import utc_now
 from warehouse.connection import DATABASE, open_warehouse
 from warehouse.outputs import latest_output
 from warehouse.publication import resolve_latest
@@ -52,16 +53,7 @@ ADJECTIVES = [
     "hidden",
 ]
 KEYLESS = EndpointSettings(
-    model="fake-model",
-    base_url=None,
-    api_key_env="OPENAI_API_KEY",
-    api_key=None,
-    price_in=1.0,
-    price_out=2.0,
-    price_cached=None,
-    questions_per_request=5,
-    max_in_flight=4,
-    timeout_s=10.0,
+    name="default", model="fake-model", price_in=1.0, price_out=2.0, max_in_flight=4, timeout_s=10.0
 )
 
 
@@ -216,7 +208,7 @@ class Nights:
             "catalog_file": str(chosen.file),
             "folder": self.folder,
             "as_of": DAY,
-            "endpoint": KEYLESS,
+            "endpoints": {"default": KEYLESS},
             "shard_users": 7,
             "threads": 1,
         }
@@ -232,7 +224,10 @@ class Nights:
         reports = {}
         for stage in stages or STAGES:
             for catalog in self.catalogs[:1] if stage == "publish" else self.catalogs:
-                reports[stage] = run_step(stage, self.context(catalog, **changes))
+                context = self.context(catalog, **changes)
+                report = reports[stage] = run_step(stage, context)
+                status = "partial" if report.is_partial else "completed"
+                record_stage(self.folder, self.run_id, report, status=status, started_at=utc_now())
         finish_run(self.folder, self.run_id, status="completed", message="", peak_rss_mb=1.0)
         return reports
 
@@ -279,6 +274,6 @@ def plug_embedder(patched: pytest.MonkeyPatch, embedder: HashingEmbedder) -> Non
         patched.setattr(f"{module}.embedder_for", lambda model: embedder)
 
 
-def with_key(url: str, **values: Any) -> EndpointSettings:
-    """An endpoint with a key, at the URL of a loopback server."""
-    return replace(KEYLESS, base_url=url, api_key=SecretStr("sk-test"), **values)
+def with_key(url: str, **values: Any) -> dict[str, EndpointSettings]:
+    """The default endpoint with a key, at the URL of a loopback server."""
+    return {"default": replace(KEYLESS, base_url=url, api_key=SecretStr("sk-test"), **values)}

@@ -14,6 +14,7 @@ import typer
 import typer.main
 
 from flows.cli.main import app
+from flows.endpoints import EndpointSection
 from flows.settings import PREFIX, Settings
 from tasks.contracts.catalog import Catalog
 from tasks.contracts.meanings import MEANINGS
@@ -94,6 +95,27 @@ def test_every_setting_is_told_with_its_variable() -> None:
     told = read(DOCS / "settings.md")
     rows = [f"| `{name}` | `{PREFIX}{name.upper()}` |" for name in Settings.model_fields]
     assert not [row for row in rows if row not in told]
+
+
+def test_every_key_of_an_endpoint_is_told_and_in_the_example_file() -> None:
+    told, example = read(DOCS / "settings.md").split("## Endpoints")[1], read(ROOT / "nightjar.toml.example")
+    names = list(EndpointSection.model_fields)
+    assert not [name for name in names if not re.search(rf"^\| .*`{name}`.* \|", told, re.MULTILINE)]
+    assert not [name for name in names if not re.search(rf"^# {name} = ", example, re.MULTILINE)]
+
+
+def test_defaults_of_an_endpoint_are_those_of_the_flat_settings() -> None:
+    """What the page says of one holds for the other."""
+    flat, named = Settings.model_fields, EndpointSection.model_fields
+    shared = [name for name in named if name in flat]
+    assert len(shared) == 12
+    assert [name for name in shared if flat[name].default != named[name].default] == []
+
+
+def test_example_of_endpoints_can_be_read() -> None:
+    after = read(ROOT / "nightjar.toml.example").split("# endpoints = {}\n")[1]
+    text = "\n".join(line.removeprefix("# ") for line in after.splitlines() if re.match(r"# (\[|\w+ = )", line))
+    assert set(Settings.model_validate(tomllib.loads(text)).endpoints) == {"judge", "fake"}
 
 
 def test_every_setting_is_in_the_example_file() -> None:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from warehouse.errors import LockedError, WarehouseError
 from warehouse.migrations import migrate
+from warehouse.replies import ReplyFile, connect_replies
 from warehouse.statements import read_statement
 from warehouse.views import create_views
 
@@ -30,11 +31,21 @@ class Warehouse:
         self.connection = connection
         self.folder = folder
         self._streams: list[Generator[pl.DataFrame, None, None]] = []
+        self._replies: ReplyFile | None = None
+
+    @property
+    def replies(self) -> ReplyFile:
+        """The paid replies, opened when they are first asked for."""
+        if self._replies is None:
+            self._replies = ReplyFile(connect_replies(self.folder))
+        return self._replies
 
     def close(self) -> None:
         """Close the connection and the streams that nobody read to the end: they would keep the database open."""
         for stream in self._streams:
             stream.close()
+        if self._replies is not None:
+            self._replies.connection.close()
         self.connection.close()
 
     def query(self, name: str, **values: Any) -> pl.DataFrame:

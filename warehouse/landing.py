@@ -1,6 +1,7 @@
 """Lands labels in small transactions, so that a crash loses at most the group in flight.
 
-Writes one label table and `dead_letters`. A group is committed after `rows` replies or `seconds`, whichever is first.
+Writes one label table and `dead_letters`. A group is committed after `rows` replies or `seconds`, whichever is first:
+paid replies are safe before they come here, so that a lost group costs no second call.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Landing:
         catalog: str,
         task: str,
         schema: Mapping[str, Any],
-        rows: int = 50,
+        rows: int = 500,
         seconds: float = 1.0,
     ) -> None:
         self.warehouse = warehouse

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import inspect_commands, run_commands
+from flows.cli import inspect_commands, llm_commands, prompt_commands, run_commands
 from flows.cli.state import State
 from flows.settings import load_settings
 from tasks.contracts.errors import NightjarError
@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 app.registered_commands += run_commands.app.registered_commands + inspect_commands.app.registered_commands
 app.add_typer(run_commands.label_app, name="label")
+app.add_typer(prompt_commands.app, name="prompts")
+app.add_typer(llm_commands.app, name="llm")
 
 
 @app.callback()

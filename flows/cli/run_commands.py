@@ -6,6 +6,7 @@ Flows are imported inside the commands: Prefect costs seconds, and `nightjar sql
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Annotated, get_args
 
 import typer
@@ -14,6 +15,9 @@ from flows.cli.state import AsOf, Catalogs, Parameters, State, make_request
 from flows.console import out
 from flows.request import StageName
 from tasks.contracts.errors import ConfigError
+from tasks.contracts.report import StepReport
+
+EXIT_PARTIAL = 4
 
 app = typer.Typer()
 label_app = typer.Typer(no_args_is_help=True, help="Run one labeling stage.\n\nExample: nightjar label topics")
@@ -57,6 +61,7 @@ def run(
     run_id, reports = nightly_flow(request)
     state: State = context.obj
     print_summary(state.settings.warehouse, run_id, reports)
+    _exit_if_partial(reports)
 
 
 def _run_stage(
@@ -64,8 +69,17 @@ def _run_stage(
 ) -> None:
     request = make_request(context, catalogs=catalogs, params=params, as_of=as_of, **more)
     flow = getattr(importlib.import_module(f"flows.{stage}"), f"{stage}_flow")
-    flow(request)
+    reports: list[StepReport] = flow(request)
     out.print("done; `nightjar status` shows what the warehouse holds now", style="dim")
+    from flows.summary import print_due
+
+    print_due(reports)
+    _exit_if_partial(reports)
+
+
+def _exit_if_partial(reports: Sequence[StepReport]) -> None:
+    if any(report.is_partial for report in reports):
+        raise typer.Exit(EXIT_PARTIAL)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,8 @@ Parameters = Annotated[
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="The last day the run may know of, YYYY-MM-DD. Default: today (UTC).")
 ]
+
+TaskName = Literal["enrich", "topics", "similar", "judge"]
 
 
 @dataclass(frozen=True)

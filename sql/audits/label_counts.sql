@@ -58,9 +58,17 @@ states as (
         and dead.task = questions.task
         and dead.question_key = questions.question_key
         and dead.fingerprint = producers.fingerprint
+),
+-- A stage that ended in order before its work list did: what it left is no reason to keep yesterday's publication.
+partial_stages as (
+    select stage as task
+    from stage_runs
+    where catalog = $catalog and status in ('completed', 'partial')
+    group by stage
+    having arg_max(status, started_at) = 'partial'
 )
 select
-    task,
+    states.task,
     count(*) as n_questions,
     count(*) filter (is_answered) as n_answered,
     count(*) filter (is_abstention) as n_abstained,
@@ -68,8 +76,10 @@ select
     count(*) filter (not is_answered and not is_dead) as n_missing,
     count(*) filter (is_abstention) / count(*)::double as abstained_share,
     count(*) filter (is_dead) / count(*)::double as dead_letter_share,
-    case when task in ('enrich', 'topics') then n_missing / count(*)::double end as missing_item_share,
-    case when task in ('similar', 'judge') then n_missing / count(*)::double end as missing_pair_share
+    partial_stages.task is not null as is_partial,
+    case when states.task in ('enrich', 'topics') and not is_partial then n_missing / count(*)::double end as missing_item_share,
+    case when states.task in ('similar', 'judge') or is_partial then n_missing / count(*)::double end as missing_pair_share
 from states
-group by task
-order by task;
+left join partial_stages on partial_stages.task = states.task
+group by states.task, partial_stages.task
+order by states.task;

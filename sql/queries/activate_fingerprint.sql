@@ -9,4 +9,5 @@ on conflict (catalog, task) do update set
     set_at = excluded.set_at
 where
     active_fingerprints.fingerprint <> excluded.fingerprint
-    or active_fingerprints.labeler <> excluded.labeler;
+    or active_fingerprints.labeler <> excluded.labeler
+    or active_fingerprints.prompt_hash <> excluded.prompt_hash;

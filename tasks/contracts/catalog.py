@@ -10,7 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
+
+from tasks.contracts.asking import BudgetConfig, BuiltInPattern, LabelersConfig, RedactPattern
+from tasks.contracts.section import Section
 
 Kind = Literal["items", "users", "interactions"]
 Format = Literal[
@@ -25,16 +28,9 @@ Format = Literal[
     "amazon-reviews",
 ]
 ColumnType = Literal["text", "integer", "number", "timestamp", "list"]
-LabelerName = Literal["auto", "embedded", "openai"]
 SourceName = Literal["dense_profile", "dense_history", "bm25", "popularity", "collaborative"]
 Truth = Literal["judge", "interactions"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-
-
-class Section(BaseModel):
-    """A table of the catalog file: frozen, and no key that is not declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SourceConfig(Section):
@@ -77,15 +73,6 @@ class TextConfig(Section):
     item: str = "{title}\n{text}"
     user: str = "{summary} {interests} {hobbies}"
     max_chars: Annotated[int, Field(ge=50, le=100_000)] = 2000
-
-
-class LabelersConfig(Section):
-    """Who answers each task: "embedded", "openai", or "auto" (openai where a key is set)."""
-
-    enrich: LabelerName = "auto"
-    topics: LabelerName = "auto"
-    similar: LabelerName = "auto"
-    judge: LabelerName = "auto"
 
 
 class TopicsConfig(Section):
@@ -176,16 +163,6 @@ class RecommendConfig(Section):
     verb: str = "read"
 
 
-class BudgetConfig(Section):
-    """The most that one run may ask a paid labeler, a task; None: no limit.
-
-    Asking stops when a reply reaches the limit, so that requests in flight may go beyond it; what is left stays due.
-    """
-
-    max_requests: Annotated[int, Field(ge=1)] | None = None
-    max_cost_usd: Annotated[float, Field(gt=0)] | None = None
-
-
 class GatesConfig(Section):
     """Thresholds of the quality gates; shares in [0, 1]."""
 
@@ -217,6 +194,8 @@ class Catalog(Section):
     aspects: tuple[str, ...] = ()
     events: Mapping[str, float] = {}
     unseen_events: tuple[str, ...] = Field((), description="events after which an item may still be recommended")
+    redact: tuple[BuiltInPattern, ...] = ("email", "phone")
+    redact_patterns: tuple[RedactPattern, ...] = ()
     text: TextConfig = TextConfig()
     labelers: LabelersConfig = LabelersConfig()
     topics: TopicsConfig = TopicsConfig()

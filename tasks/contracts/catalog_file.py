@@ -92,8 +92,9 @@ def _nearest(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
 
 
 def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    """The keys that are known at a place; a number, or a name that is given in the file, stands for any of its kind."""
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or part not in model.model_fields:
             continue
         inner = model.model_fields[part].annotation
         candidates = [inner, *getattr(inner, "__args__", ())]

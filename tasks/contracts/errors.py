@@ -13,6 +13,8 @@ NightjarError                    anything that we raise on purpose
 │       └── UnfinishedError      the budget is reached or a batch still runs: the rest stays due
 └── GateFailedError                   a quality gate stopped the run                          exit code 3
 
+A run that ends partial (UnfinishedError: questions stay due) is no failure; its exit code is 4.
+
 A message says what is wrong with which value, and then what to do.
 """
 

@@ -27,6 +27,10 @@ TOPIC: Mapping[str, str] = {
     "guidelines": "how to decide doubtful cases; an LLM reads all, the embedded labeler the clauses that say what belongs here",
     "examples": "titles or phrases that belong to it; both labelers use them",
 }
+REDACT_PATTERN: Mapping[str, str] = {
+    "name": "what stands in brackets in the place of a match; begins with a letter, and is neither `email` nor `phone`",
+    "pattern": "a regular expression as Python's `re` knows them, at most 1,000 characters",
+}
 # Sources and topics come several times in a file and are told above; here is everything else, by its full name.
 MEANINGS: Mapping[str, str] = {
     "name": "the catalog's name in every table and file; lower-case letters, digits, `-` and `_`",
@@ -46,7 +50,12 @@ MEANINGS: Mapping[str, str] = {
     " themes, keywords, mood, audience",
     "text.user": "the text of a profile that is embedded; fields: summary, interests, hobbies, skills, job",
     "text.max_chars": "longer texts are cut before they are embedded",
-    **{f"labelers.{task}": "who answers" for task in ("enrich", "topics", "similar", "judge")},
+    "redact": "what is taken out of every text before it goes into a prompt; `[]`: nothing",
+    "redact_patterns": "patterns of your own to take out, as tables `[[redact_patterns]]`",
+    **{
+        f"labelers.{task}": "who answers: `auto`, `embedded`, `openai` or `openai:NAME`"
+        for task in ("enrich", "topics", "similar", "judge")
+    },
     "topics.refit_growth": "the embedded labeler's prototypes are fitted again, and all topics labeled again, when the"
     " catalog has grown by this share since the last fit",
     "topics.refit_rounds": "how often a fit moves each topic's centre to the mean of its items; 0: descriptions only",
@@ -83,8 +92,12 @@ MEANINGS: Mapping[str, str] = {
     "relevance.holdout_order": "`time`: the latest items are held out; `random`: any, by hash",
     "recommend.top_n": "how many items a user gets at most",
     "recommend.verb": "what users do with items, for reasons: because you *read* \"…\"",
-    "budget.max_requests": "the most requests a task and run; read and checked, **not enforced yet**",
-    "budget.max_cost_usd": "the most dollars a task and run; read and checked, **not enforced yet**",
+    "budget.max_requests": "the most requests of a run; what earlier stages of the same run have asked counts",
+    "budget.max_cost_usd": "the most US dollars of a run; the endpoints must state their prices",
+    **{
+        f"budget.{task}": f"the same for `{task}` alone; the smaller limit holds"
+        for task in ("enrich", "topics", "similar", "judge")
+    },
     "gates.max_quarantined_share": "of the rows of a kind that were read",
     "gates.min_items": "active items",
     "gates.max_dead_letter_share": "of a task's questions",
@@ -94,6 +107,7 @@ MEANINGS: Mapping[str, str] = {
     "gates.max_inactive_share": "of the items that the source no longer lists since the last run",
     "gates.min_users": "active users",
     "gates.max_untitled_share": "of active items",
-    "gates.max_unlabeled_share": "of a task's questions that are neither answered nor dead letters",
+    "gates.max_unlabeled_share": "of a task's questions that are neither answered nor dead letters; only a warning where"
+    " the task ended partial",
     "gates.min_list_items": "of a user's list",
 }  # fmt: skip

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tasks.contracts.asking import RedactPattern
 from tasks.contracts.catalog import Catalog, SourceConfig, Topic
-from tasks.contracts.meanings import MEANINGS, SOURCE, TOPIC
+from tasks.contracts.meanings import MEANINGS, REDACT_PATTERN, SOURCE, TOPIC
 
 INTRODUCTION = """\
 # Catalog files: every key
@@ -36,6 +37,7 @@ def render_reference() -> str:
         _render("The top of the file", Catalog, MEANINGS, skip=sections),
         _render("`[[items]]`, `[[users]]`, `[[interactions]]`", SourceConfig, SOURCE),
         _render("`[[taxonomy]]`", Topic, TOPIC),
+        _render("`[[redact_patterns]]`", RedactPattern, REDACT_PATTERN),
     ]
     for name, section in sections.items():
         meanings = {key.removeprefix(f"{name}."): text for key, text in MEANINGS.items() if key.startswith(f"{name}.")}
@@ -51,7 +53,7 @@ def _section_of(field: FieldInfo) -> type[BaseModel] | None:
 def _render(
     heading: str, section: type[BaseModel], meanings: Mapping[str, str], *, skip: Mapping[str, Any] | None = None
 ) -> str:
-    introduction = (section.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    introduction = " ".join((section.__doc__ or "").split("\n\n")[0].split())
     rows = "\n".join(_rows(section, meanings, skip or {}))
     return f"## {heading}\n\n{introduction}\n\n| key | type | default | meaning |\n|---|---|---|---|\n{rows}\n"
 
@@ -59,7 +61,9 @@ def _render(
 def _rows(section: type[BaseModel], meanings: Mapping[str, str], skip: Mapping[str, Any]) -> Iterator[str]:
     for name, field in section.model_fields.items():
         if name not in skip:
-            kind = describe_type(field.annotation, tuple(field.metadata))
+            inner = _section_of(field)
+            told = inner and f"table of {', '.join(f'`{key}`' for key in inner.model_fields)}"
+            kind = told or describe_type(field.annotation, tuple(field.metadata))
             yield f"| `{name}` | {kind} | {_default(name, field)} | {meanings[name]} |"
 
 
@@ -93,7 +97,7 @@ def _default(name: str, field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value = field.default
-    return "none" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
+    return "none" if value is None or isinstance(value, BaseModel) else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 if __name__ == "__main__":

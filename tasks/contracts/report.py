@@ -13,6 +13,7 @@ class StepReport:
     rows_in is what was due or read, rows_out what was written; dropped counts rows by reason.
     tokens are counted as the server's `usage` states them, cost_usd in US dollars, seconds by wall clock,
     peak_rss_mb is the process's highest resident memory so far in MiB. notes are short lines for the operator.
+    is_partial says that the step ended in order before its work list did, and n_due how many questions stay due.
     """
 
     stage: str
@@ -27,3 +28,13 @@ class StepReport:
     seconds: float = 0.0
     peak_rss_mb: float = 0.0
     notes: tuple[str, ...] = ()
+    is_partial: bool = False
+    n_due: int = 0
+
+
+class StoppedStage(KeyboardInterrupt):
+    """Ctrl-C while a stage was asking; what it had answered is stored, and `report` says what is left."""
+
+    def __init__(self, report: StepReport) -> None:
+        super().__init__()
+        self.report = report

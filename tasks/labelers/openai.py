@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 from pydantic import SecretStr
 
 from tasks.contracts.errors import ConfigError
-from tasks.labelers.openai_batches import batch_by_user, batch_in_order
 from tasks.labelers.openai_forms import (
     EnrichForm,
     JudgeForm,
@@ -43,11 +42,15 @@ from tasks.labelers.protocol import (
     TopicDefinition,
     Usage,
 )
+from tasks.llm.batch.run import BatchDesk
+from tasks.llm.budget import Budget
 from tasks.llm.cache import ReplyStore
 from tasks.llm.engine import Engine
 from tasks.llm.estimate import Estimate
 from tasks.llm.form import Form, Outcome
-from tasks.llm.prompts import PROMPTS_DIR
+from tasks.llm.prompts import PROMPTS_DIR, PromptTemplate
+from tasks.llm.rates import RateWindow
+from tasks.llm.redact import NO_REDACTION, Redaction
 from tasks.llm.types import Endpoint
 
 Q = TypeVar("Q", ItemText, PairQuestion, JudgeQuestion)
@@ -59,8 +62,11 @@ QUESTIONS_PER_REQUEST: Mapping[Task, int] = {"enrich": 2, "topics": 5, "similar"
 class OpenAILabeler:
     """Answers the four questions by asking `endpoint`; a Labeler.
 
-    store is where paid replies are kept, None for the life of the labeler only. questions_per_request overrides
-    the defaults by task; it is no part of the fingerprint, because batches differ in size within a run anyway.
+    store is where paid replies are kept, None for the life of the labeler only. budget is what may still be spent, window
+    where requests per minute are counted (both None: for this labeler alone, without a limit of ours), desk where
+    batches are noted; an endpoint of mode "batch" needs one. redaction is applied to every text of others.
+    questions_per_request overrides the defaults by task; it is no part of the fingerprint, because batches differ in
+    size within a run anyway.
     """
 
     def __init__(
@@ -71,11 +77,18 @@ class OpenAILabeler:
         taxonomy: Sequence[TopicDefinition] = (),
         aspects: Sequence[str] = (),
         store: ReplyStore | None = None,
+        budget: Budget | None = None,
+        window: RateWindow | None = None,
+        desk: BatchDesk | None = None,
+        redaction: Redaction = NO_REDACTION,
         questions_per_request: Mapping[Task, int] | None = None,
         prompts_dir: Path = PROMPTS_DIR,
         seed: int = 0,
     ) -> None:
-        self._engine = Engine(endpoint, api_key=api_key, store=store, seed=seed)
+        self._engine = Engine(
+            endpoint, api_key=api_key, store=store, budget=budget, window=window, desk=desk, seed=seed
+        )
+        self._redaction = redaction
         self._taxonomy = tuple(taxonomy)
         self._aspects = tuple(aspects)
         self._sizes = {**QUESTIONS_PER_REQUEST, **(questions_per_request or {})}
@@ -92,34 +105,35 @@ class OpenAILabeler:
 
     def fingerprint(self, task: Task) -> str:
         """16 hex digits of server, model, sampling, prompt (with taxonomy and aspects) and reply schema."""
-        template = self._form(task).template
-        parts = [self._engine.endpoint.identity, template.hash]
+        parts = [self._engine.endpoint.identity, self.template(task).hash]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
         """A description of every item, as they come in."""
-        return self._ask(self._enrich_form, batch_in_order(items, self._sizes["enrich"]))
+        return self._ask("enrich", self._enrich_form, items)
 
     def label_topics(self, items: Iterable[ItemText]) -> Iterator[Reply[TopicAnswer]]:
         """The topics of every item, as they come in; raises ConfigError without a taxonomy."""
-        return self._ask(self._topics_form, batch_in_order(items, self._sizes["topics"]))
+        return self._ask("topics", self._topics_form, items)
 
     def verify_similar(self, pairs: Iterable[PairQuestion]) -> Iterator[Reply[SimilarAnswer]]:
         """A verdict on every pair, as they come in."""
-        return self._ask(self._similar_form, batch_in_order(pairs, self._sizes["similar"]))
+        return self._ask("similar", self._similar_form, pairs)
 
     def judge(self, pairs: Iterable[JudgeQuestion]) -> Iterator[Reply[JudgeAnswer]]:
         """A grade for every pair, as they come in; each request is about one user."""
-        return self._ask(self._judge_form, batch_by_user(pairs, self._sizes["judge"]))
+        return self._ask("judge", self._judge_form, pairs)
 
     def estimate(self, task: Task, questions: Iterable[Any]) -> Estimate:
         """What asking `questions` of `task` would take, with one rendered prompt; asks nothing."""
-        size = self._sizes[task]
-        batches = batch_by_user(questions, size) if task == "judge" else batch_in_order(questions, size)
-        return self._engine.estimate(self._form(task), batches)
+        return self._engine.estimate(self._form(task), questions, size=self._sizes[task])
 
-    def _ask(self, form: Form[Q, A], batches: Iterable[Sequence[Q]]) -> Iterator[Reply[A]]:
-        with closing(self._engine.ask(form, batches)) as outcomes:
+    def template(self, task: Task) -> PromptTemplate:
+        """The prompt of a task with this catalog's taxonomy and aspects."""
+        return self._form(task).template
+
+    def _ask(self, task: Task, form: Form[Q, A], questions: Iterable[Q]) -> Iterator[Reply[A]]:
+        with closing(self._engine.ask(form, questions, size=self._sizes[task])) as outcomes:
             for outcome in outcomes:
                 yield self._to_reply(outcome)
 
@@ -130,7 +144,7 @@ class OpenAILabeler:
             tokens_in=used.tokens_in,
             tokens_out=used.tokens_out,
             tokens_cached=used.tokens_cached,
-            cost_usd=self._engine.endpoint.cost_usd(used),
+            cost_usd=outcome.cost_usd,
         )
         failure = None
         if outcome.trouble is not None:
@@ -148,16 +162,16 @@ class OpenAILabeler:
 
     @cached_property
     def _enrich_form(self) -> EnrichForm:
-        return build_enrich_form(self._prompts_dir, self._aspects)
+        return build_enrich_form(self._prompts_dir, self._aspects, redaction=self._redaction)
 
     @cached_property
     def _topics_form(self) -> TopicsForm:
-        return build_topics_form(self._prompts_dir, self._taxonomy)
+        return build_topics_form(self._prompts_dir, self._taxonomy, redaction=self._redaction)
 
     @cached_property
     def _similar_form(self) -> SimilarForm:
-        return build_similar_form(self._prompts_dir)
+        return build_similar_form(self._prompts_dir, redaction=self._redaction)
 
     @cached_property
     def _judge_form(self) -> JudgeForm:
-        return build_judge_form(self._prompts_dir)
+        return build_judge_form(self._prompts_dir, redaction=self._redaction)

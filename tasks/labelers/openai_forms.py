@@ -1,13 +1,14 @@
 """The four questions as forms of the engine: what of each goes into the prompt, and how a reply becomes an answer.
 
 Pure once built; building reads the prompt files. No key of an item or a user is ever put into a prompt: questions are
-numbered, and their keys stay here.
+numbered, and their keys stay here. A redaction takes out what else must not leave, from every text that others wrote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -33,8 +34,10 @@ from tasks.labelers.protocol import (
     taxonomy_names,
 )
 from tasks.llm.errors import InvalidReplyError
-from tasks.llm.hostile import Data
+from tasks.llm.hostile import Data, neutralise
 from tasks.llm.prompts import PromptTemplate, load_prompt
+from tasks.llm.reading import Read, canonical_text
+from tasks.llm.redact import NO_REDACTION, Redaction
 from tasks.llm.schema import NumberedAnswer, build_schema
 from tasks.llm.structured import read_answers
 from tasks.llm.types import Prompt
@@ -51,12 +54,16 @@ def _nothing_shared(questions: Sequence[Any]) -> Mapping[str, Any]:
     return {}
 
 
+def _no_group(question: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class PromptForm(Generic[Q, M, A]):
     """A form that is asked by a prompt file and answered by a reply model.
 
-    describe gives the template's variables of one question, share those of a whole request;
-    convert turns one reply into an answer, or raises InvalidReplyError.
+    describe gives the template's variables of one question, share those of a whole request, group_of what the questions
+    of one request must have in common; convert turns one reply into an answer, or raises InvalidReplyError.
     """
 
     template: PromptTemplate
@@ -65,15 +72,27 @@ class PromptForm(Generic[Q, M, A]):
     convert: Callable[[M, Q], A]
     tokens_per_answer: int
     share: Callable[[Sequence[Q]], Mapping[str, Any]] = _nothing_shared
+    group_of: Callable[[Q], str] = _no_group
+
+    def group(self, question: Q) -> str:
+        """What the questions of one request have in common."""
+        return self.group_of(question)
 
     def render(self, questions: Sequence[Q]) -> Prompt:
         """The prompt that asks `questions`."""
         return self.template.render([self.describe(question) for question in questions], **self.share(questions))
 
-    def read(self, text: str, questions: Sequence[Q]) -> list[A]:
-        """One answer per question; raises InvalidReplyError."""
+    def read(self, text: str, questions: Sequence[Q]) -> list[Read[A]]:
+        """One answer per question, with the text that says it alone; raises InvalidReplyError."""
         replies = read_answers(text, self.reply, n_questions=len(questions))
-        return [self.convert(reply, question) for reply, question in zip(replies, questions, strict=True)]
+        return [
+            Read(self.convert(reply, question), canonical_text(reply))
+            for reply, question in zip(replies, questions, strict=True)
+        ]
+
+    def split(self, text: str, n_questions: int) -> list[str]:
+        """The reply to n questions as one canonical reply for each; raises InvalidReplyError."""
+        return [canonical_text(reply) for reply in read_answers(text, self.reply, n_questions=n_questions)]
 
 
 EnrichForm = PromptForm[ItemText, Any, Enrichment]
@@ -82,11 +101,12 @@ SimilarForm = PromptForm[PairQuestion, SimilarReply, SimilarAnswer]
 JudgeForm = PromptForm[JudgeQuestion, JudgeReply, JudgeAnswer]
 
 
-def build_enrich_form(prompts_dir: Path, aspects: Sequence[str]) -> EnrichForm:
+def build_enrich_form(prompts_dir: Path, aspects: Sequence[str], *, redaction: Redaction = NO_REDACTION) -> EnrichForm:
     """Describe items; `aspects` are the names that the catalog file asks about."""
     reply: type[EnrichReply | EnrichReplyWithAspects] = EnrichReplyWithAspects if aspects else EnrichReply
     schema = build_schema(reply, {"aspect": aspects} if aspects else {})
-    template = PromptTemplate(load_prompt(prompts_dir / "enrich.md"), schema=schema, shared={"aspects": list(aspects)})
+    file = load_prompt(prompts_dir / "enrich.md")
+    template = PromptTemplate(file, schema=schema, shared={"aspects": list(aspects)}, redaction=redaction)
     known = {name.casefold(): name for name in aspects}
 
     def convert(reply: EnrichReply | EnrichReplyWithAspects, item: ItemText) -> Enrichment:
@@ -108,18 +128,19 @@ def build_enrich_form(prompts_dir: Path, aspects: Sequence[str]) -> EnrichForm:
             confidence=reply.confidence,
         )
 
-    return PromptForm(template, reply, _describe_item, convert, tokens_per_answer=180)
+    return PromptForm(template, reply, partial(_describe_item, redaction), convert, tokens_per_answer=180)
 
 
-def build_topics_form(prompts_dir: Path, taxonomy: Sequence[TopicDefinition]) -> TopicsForm:
+def build_topics_form(
+    prompts_dir: Path, taxonomy: Sequence[TopicDefinition], *, redaction: Redaction = NO_REDACTION
+) -> TopicsForm:
     """Label items with the topics of `taxonomy`; raises ConfigError where it is empty."""
     if not taxonomy:
         raise ConfigError("the catalog has no taxonomy; add [[taxonomy]] tables before topics are labeled")
     names = taxonomy_names(taxonomy)
     schema = build_schema(TopicsReply, {"topic": names})
-    template = PromptTemplate(
-        load_prompt(prompts_dir / "topics.md"), schema=schema, shared={"taxonomy": list(taxonomy)}
-    )
+    file = load_prompt(prompts_dir / "topics.md")
+    template = PromptTemplate(file, schema=schema, shared={"taxonomy": list(taxonomy)}, redaction=redaction)
     known = {name.casefold(): name for name in names}
 
     def convert(reply: TopicsReply, item: ItemText) -> TopicAnswer:
@@ -131,15 +152,16 @@ def build_topics_form(prompts_dir: Path, taxonomy: Sequence[TopicDefinition]) ->
             raise InvalidReplyError(f"answer {reply.number}: a topic is given twice; give each at most once")
         return TopicAnswer(tuple(sorted(topics, key=lambda topic: -topic.confidence)), reply.reason)
 
-    return PromptForm(template, TopicsReply, _describe_item, convert, tokens_per_answer=50)
+    return PromptForm(template, TopicsReply, partial(_describe_item, redaction), convert, tokens_per_answer=50)
 
 
-def build_similar_form(prompts_dir: Path) -> SimilarForm:
+def build_similar_form(prompts_dir: Path, *, redaction: Redaction = NO_REDACTION) -> SimilarForm:
     """Compare pairs. The cosine is not sent: the model is to look for itself."""
-    template = PromptTemplate(load_prompt(prompts_dir / "similar.md"), schema=build_schema(SimilarReply, {}), shared={})
+    file = load_prompt(prompts_dir / "similar.md")
+    template = PromptTemplate(file, schema=build_schema(SimilarReply, {}), shared={}, redaction=redaction)
 
     def describe(pair: PairQuestion) -> Mapping[str, Any]:
-        return {"a": _show_item(pair.a), "b": _show_item(pair.b)}
+        return {"a": _show_item(redaction, pair.a), "b": _show_item(redaction, pair.b)}
 
     def convert(reply: SimilarReply, pair: PairQuestion) -> SimilarAnswer:
         if reply.is_similar != (reply.probability >= 0.5) and reply.probability != 0.5:
@@ -153,39 +175,52 @@ def build_similar_form(prompts_dir: Path) -> SimilarForm:
     return PromptForm(template, SimilarReply, describe, convert, tokens_per_answer=45)
 
 
-def build_judge_form(prompts_dir: Path) -> JudgeForm:
+def build_judge_form(prompts_dir: Path, *, redaction: Redaction = NO_REDACTION) -> JudgeForm:
     """Grade items for one user; all questions of a request must be about the same one."""
-    template = PromptTemplate(load_prompt(prompts_dir / "judge.md"), schema=build_schema(JudgeReply, {}), shared={})
+    file = load_prompt(prompts_dir / "judge.md")
+    template = PromptTemplate(file, schema=build_schema(JudgeReply, {}), shared={}, redaction=redaction)
 
     def describe(question: JudgeQuestion) -> Mapping[str, Any]:
-        return {"item": _show_item(question.item, topics=tuple(question.topics))}
+        return {"item": _show_item(redaction, question.item, topics=tuple(question.topics))}
 
     def share(questions: Sequence[JudgeQuestion]) -> Mapping[str, Any]:
-        return {"profile": _show_user(questions[0].user)}
+        return {"profile": _show_user(redaction, questions[0].user)}
 
     def convert(reply: JudgeReply, question: JudgeQuestion) -> JudgeAnswer:
         return JudgeAnswer(reply.relevance, reply.confidence, reply.reason)
 
-    return PromptForm(template, JudgeReply, describe, convert, tokens_per_answer=45, share=share)
+    return PromptForm(template, JudgeReply, describe, convert, tokens_per_answer=45, share=share, group_of=_user_of)
 
 
-def _describe_item(item: ItemText) -> Mapping[str, Any]:
-    return {"item": _show_item(item)}
+def _describe_item(redaction: Redaction, item: ItemText) -> Mapping[str, Any]:
+    return {"item": _show_item(redaction, item)}
 
 
-def _show_item(item: ItemText, topics: Sequence[str] = ()) -> Data:
-    return Data.of(title=item.title, author=item.author, topics=topics, text=item.text)
+def _show_item(redaction: Redaction, item: ItemText, topics: Sequence[str] = ()) -> Data:
+    """`topics` are names of the catalog's own taxonomy, so they stay as they are."""
+    clean = partial(_redact, redaction)
+    return Data.of(title=clean(item.title), author=clean(item.author), topics=topics, text=clean(item.text))
 
 
-def _show_user(user: UserText) -> Data:
+def _show_user(redaction: Redaction, user: UserText) -> Data:
+    clean = partial(_redact, redaction)
     return Data.of(
-        summary=user.summary,
-        job=user.job,
-        interests=user.interests,
-        hobbies=user.hobbies,
-        skills=user.skills,
-        recently_read=[item.title for item in user.history[:HISTORY_TITLES]],
+        summary=clean(user.summary),
+        job=clean(user.job),
+        interests=[clean(name) for name in user.interests],
+        hobbies=[clean(name) for name in user.hobbies],
+        skills=[clean(name) for name in user.skills],
+        recently_read=[clean(item.title) for item in user.history[:HISTORY_TITLES]],
     )
+
+
+def _redact(redaction: Redaction, text: str) -> str:
+    """Neutralised first, so that no invisible character hides from the patterns what a reader would see."""
+    return redaction.apply(neutralise(text)) if redaction else text
+
+
+def _user_of(question: JudgeQuestion) -> str:
+    return question.user.key
 
 
 def _match_name(given: str, known: Mapping[str, str], *, kind: str, number: int) -> str:

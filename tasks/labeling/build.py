@@ -1,6 +1,7 @@
 """Builds the labeler of a task for a catalog, and says that its rows count from now on.
 
-Reads topic_prototypes and vectors, writes topic_prototypes (when it fits them) and active_fingerprints.
+Reads topic_prototypes and vectors, writes topic_prototypes (when it fits them), prompt_versions and
+active_fingerprints.
 """
 
 from __future__ import annotations
@@ -8,70 +9,102 @@ from __future__ import annotations
 import polars as pl
 
 from tasks.contracts.catalog import hash_config
-from tasks.contracts.context import StepContext
-from tasks.contracts.errors import ConfigError, MissingInputError
+from tasks.contracts.choose import choose_endpoint
+from tasks.contracts.context import EndpointSettings, StepContext
+from tasks.contracts.errors import MissingInputError
 from tasks.embedding.protocol import Embedder
 from tasks.labelers.embedded import EmbeddedLabeler
 from tasks.labelers.openai import OpenAILabeler
 from tasks.labelers.protocol import Labeler, Task, TopicDefinition
 from tasks.labelers.prototypes import Prototypes, fit_prototypes
 from tasks.labeling.activate import activate
+from tasks.labeling.budget import budget_for
 from tasks.labeling.embedder import embedder_for
 from tasks.labeling.endpoint import make_endpoint
-from tasks.labeling.replies import WarehouseStore
+from tasks.labeling.prompt_versions import store_prompt
+from tasks.labeling.replies import WarehouseBook, WarehouseStore
+from tasks.labeling.window import shared_window
+from tasks.llm.batch.run import BatchDesk
+from tasks.llm.budget import Budget
+from tasks.llm.cache import ReplyStore
+from tasks.llm.redact import Redaction
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 from warehouse.vectors import read_vectors
 
-
-def choose_labeler(task: Task, context: StepContext) -> str:
-    """ "embedded" or "openai"; "auto" is openai where a key is set. Raises ConfigError if openai lacks its key."""
-    wanted = getattr(context.catalog.labelers, task)
-    has_key = context.endpoint.api_key is not None
-    if wanted == "auto":
-        return "openai" if has_key else "embedded"
-    if wanted == "openai" and not has_key:
-        raise ConfigError(
-            f"catalog {context.catalog.name!r} asks for labelers.{task} = 'openai', but {context.endpoint.api_key_env} is"
-            " not set; set it, or choose 'embedded'"
-        )
-    return str(wanted)
+BATCHES = "batches"
 
 
 def build_labeler(task: Task, context: StepContext, warehouse: Warehouse) -> Labeler:
     """The labeler that answers `task` for this catalog; its fingerprint is today's from now on."""
     labeler = make_labeler(task, context, warehouse)
-    activate(warehouse, context, task=task, fingerprint=labeler.fingerprint(task), labeler=labeler.name)
+    prompt_hash = ""
+    if isinstance(labeler, OpenAILabeler):
+        template = labeler.template(task)
+        prompt_hash = template.hash
+        store_prompt(warehouse, context, task=task, template=template)
+    fingerprint = labeler.fingerprint(task)
+    activate(warehouse, context, task=task, fingerprint=fingerprint, labeler=labeler.name, prompt_hash=prompt_hash)
     return labeler
 
 
 def make_labeler(task: Task, context: StepContext, warehouse: Warehouse) -> Labeler:
     """The same without activating it, as `nightjar plan` needs it."""
-    catalog = context.catalog
-    taxonomy = [
-        TopicDefinition(topic.name, topic.description, topic.guidelines, topic.examples) for topic in catalog.taxonomy
-    ]
-    if choose_labeler(task, context) == "openai":
-        size = context.endpoint.questions_per_request
-        return OpenAILabeler(
-            make_endpoint(context.endpoint),
-            api_key=context.endpoint.api_key,
-            taxonomy=taxonomy,
-            aspects=catalog.aspects,
-            store=WarehouseStore(warehouse, task),
-            questions_per_request={task: size},
+    endpoint = choose_endpoint(task, context)
+    if endpoint is not None:
+        replies = warehouse.replies
+        return ask_endpoint(
+            task,
+            context,
+            endpoint,
+            store=WarehouseStore(replies, task),
+            budget=budget_for(task, context, warehouse),
+            desk=BatchDesk(WarehouseBook(replies, task), warehouse.folder / BATCHES),
         )
+    catalog, taxonomy = context.catalog, _taxonomy(context)
     embedder = embedder_for(context.embedding_model)
     needs_prototypes = task == "topics" and bool(taxonomy)
     prototypes = _prototypes(warehouse, context, taxonomy, embedder) if needs_prototypes else None
     return EmbeddedLabeler(embedder, taxonomy=taxonomy, prototypes=prototypes, aspects=catalog.aspects)
 
 
+def ask_endpoint(
+    task: Task,
+    context: StepContext,
+    endpoint: EndpointSettings,
+    *,
+    store: ReplyStore | None = None,
+    budget: Budget | None = None,
+    desk: BatchDesk | None = None,
+) -> OpenAILabeler:
+    """The labeler that asks an endpoint, with the catalog's taxonomy, aspects and redaction."""
+    catalog, asked = context.catalog, make_endpoint(endpoint)
+    return OpenAILabeler(
+        asked,
+        api_key=endpoint.api_key,
+        taxonomy=_taxonomy(context),
+        aspects=catalog.aspects,
+        store=store,
+        budget=budget,
+        window=shared_window(asked),
+        desk=desk,
+        redaction=Redaction.of([*catalog.redact, *(one.model_dump() for one in catalog.redact_patterns)]),
+        questions_per_request={task: endpoint.questions_per_request},
+    )
+
+
 def must_fit_prototypes(context: StepContext, warehouse: Warehouse) -> bool:
     """Whether the embedded labeler would fit its topic prototypes anew, so that all topic labels were due."""
-    if choose_labeler("topics", context) != "embedded":
+    if choose_endpoint("topics", context) is not None:
         return False
     return _stored_prototypes(warehouse, context, _basis(warehouse, context)) is None
+
+
+def _taxonomy(context: StepContext) -> list[TopicDefinition]:
+    return [
+        TopicDefinition(topic.name, topic.description, topic.guidelines, topic.examples)
+        for topic in context.catalog.taxonomy
+    ]
 
 
 def _prototypes(

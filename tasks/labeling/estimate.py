@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
@@ -22,12 +23,13 @@ def estimate_line(
     name = context.catalog.name
     if not isinstance(labeler, OpenAILabeler):
         return PlanLine(task, name, sum(1 for _ in questions), labeler.name, note=note)
-    found = labeler.estimate(task, questions)
-    stored = f"{found.stored} requests are answered from the store" if found.stored else ""
+    counted = count()
+    found = labeler.estimate(task, (question for question, _ in zip(questions, counted, strict=False)))
+    stored = f"{found.stored} questions are answered from the store" if found.stored else ""
     return PlanLine(
         stage=task,
         catalog=name,
-        rows_due=found.questions,
+        rows_due=next(counted),
         labeler=labeler.name,
         requests=found.requests,
         tokens_in=found.tokens_in,

@@ -13,10 +13,9 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from tasks.contracts.catalog import BudgetConfig
 from tasks.contracts.context import StepContext
-from tasks.contracts.errors import StepError
-from tasks.contracts.report import StepReport
+from tasks.contracts.errors import StepError, UnfinishedError
+from tasks.contracts.report import StepReport, StoppedStage
 from tasks.labelers.protocol import Enrichment, JudgeAnswer, Labeler, Reply, SimilarAnswer, Task, TopicAnswer, Usage
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
@@ -48,8 +47,13 @@ def land_replies(
     table: str,
     schema: Mapping[str, Any],
     row_of: Callable[[str, Answer], Mapping[str, Any]],
+    count_due: Callable[[], int],
 ) -> StepReport:
-    """Store every reply; rows_in counts the questions, rows_out the labels, dropped the dead letters by reason."""
+    """Store every reply; rows_in counts the questions, rows_out the labels, dropped the dead letters by reason.
+
+    Where the labeler ends before its work list does, all is stored that it answered, and the report is partial;
+    count_due then says how many questions the work list still holds. Ctrl-C raises StoppedStage with such a report.
+    """
     origin = {"fingerprint": labeler.fingerprint(task), "labeler": labeler.name, "run_id": context.run_id}
     is_embedded = labeler.name.startswith("embedded:")
     landing = Landing(
@@ -58,12 +62,14 @@ def land_replies(
         catalog=context.catalog.name,
         task=task,
         schema={**schema, **PROVENANCE},
-        rows=5000 if is_embedded else 50,
+        rows=5000 if is_embedded else 500,
         seconds=5.0 if is_embedded else 1.0,
     )
     spent = Usage()
     notes = [f"asked {labeler.name}"]
     dropped: Counter[str] = Counter()
+    unfinished: UnfinishedError | None = None
+    stopped: KeyboardInterrupt | None = None
     try:
         for number, reply in enumerate(replies, start=1):
             if number % PROGRESS_EVERY == 0:
@@ -72,14 +78,22 @@ def land_replies(
             _land(reply, landing, origin={**origin, "created_at": utc_now()}, row_of=row_of)
             if reply.failure is not None:
                 dropped[f"dead letter: {reply.failure.reason.split(':')[0]}"] += 1
-            if _is_spent(context.catalog.budget, spent):
-                notes.append("the budget is reached: what is left stays due")
-                break
+    except UnfinishedError as error:
+        unfinished = error
+    except KeyboardInterrupt as interrupt:
+        stopped = interrupt
     finally:
         landing.flush()
     if context.is_strict and landing.n_dead:
         raise StepError(f"{landing.n_dead} questions of task {task!r} ended as dead letters; see `nightjar status`")
-    return StepReport(
+    n_due = 0
+    if unfinished is not None or stopped is not None:
+        n_due = count_due()
+        notes += [str(unfinished or "stopped: all that was answered is stored"), f"{n_due} questions stay due"]
+    if landing.n_labels and spent.requests:
+        tokens = (spent.tokens_in + spent.tokens_out) / landing.n_labels
+        notes.append(f"{tokens:.0f} tokens a label, {landing.n_labels / spent.requests:.1f} labels a request")
+    report = StepReport(
         stage=task,
         catalog=context.catalog.name,
         rows_in=landing.n_labels + landing.n_dead,
@@ -90,7 +104,12 @@ def land_replies(
         tokens_out=spent.tokens_out,
         cost_usd=spent.cost_usd,
         notes=tuple(notes),
+        is_partial=n_due > 0 or unfinished is not None,
+        n_due=n_due,
     )
+    if stopped is not None:
+        raise StoppedStage(report) from stopped
+    return report
 
 
 def _land(
@@ -110,9 +129,3 @@ def _land(
 
 def _add(one: Usage, other: Usage) -> Usage:
     return Usage(**{field.name: getattr(one, field.name) + getattr(other, field.name) for field in fields(Usage)})
-
-
-def _is_spent(budget: BudgetConfig, spent: Usage) -> bool:
-    """Whether a limit is reached. Replies to requests in flight are stored by the engine, and free the next night."""
-    requests, cost = budget.max_requests, budget.max_cost_usd
-    return (requests is not None and spent.requests >= requests) or (cost is not None and spent.cost_usd >= cost)

@@ -27,21 +27,21 @@ class Asked(Generic[T]):
     attempts: int = 1
 
 
-async def ask(client: ChatClient, prompt: Prompt, *, read: Callable[[str], T]) -> Asked[T]:
+async def ask(client: ChatClient, prompt: Prompt, *, read: Callable[[str], T], tokens_out: int = 0) -> Asked[T]:
     """Ask a prompt, and once more with what was wrong when `read` raises InvalidReplyError.
 
-    A refusal and a cut-off are not asked again: the same question would be refused or cut off again.
-    Raises TerminalError and Stopped; every other trouble is a value.
+    tokens_out is about how long the reply will be. A refusal and a cut-off are not asked again: the same question would
+    be refused or cut off again. Raises TerminalError, UnfinishedError and Stopped; every other trouble is a value.
     """
     meter = Meter()
     messages, complaint, raw = prompt.messages, "", ""
     for attempt in (1, 2):
         try:
-            completion = await client.complete(prompt, messages, meter=meter)
+            completion = await client.complete(prompt, messages, meter=meter, tokens_out=tokens_out)
         except (BusyError, NoAnswerError, RejectedError) as error:
             code = "rate_limited" if isinstance(error, BusyError) else error.code
             return Asked(None, trouble=Trouble(code, str(error), raw), usage=meter.usage, attempts=attempt)
-        if trouble := _find_trouble(completion):
+        if trouble := find_trouble(completion):
             return Asked(None, trouble=trouble, usage=meter.usage, attempts=attempt)
         raw = completion.text
         try:
@@ -54,7 +54,8 @@ async def ask(client: ChatClient, prompt: Prompt, *, read: Callable[[str], T]) -
     return Asked(None, trouble=Trouble("invalid_reply", complaint, raw), usage=meter.usage, attempts=2)
 
 
-def _find_trouble(completion: Completion) -> Trouble | None:
+def find_trouble(completion: Completion) -> Trouble | None:
+    """Why a completion can't hold an answer, None if it may."""
     if completion.refusal:
         return Trouble("refused", completion.refusal[:300], completion.text or completion.refusal)
     if completion.finish_reason == "content_filter":

@@ -1,25 +1,29 @@
-"""Pay once: valid replies are stored before they are used, under a key of all that changes the answer.
+"""Paid replies are kept under a key of all that changes the answer, so that nothing is paid for twice.
 
-The engine calls a store only from the thread that iterates over its outcomes, so a store needs no lock. Only replies
-that passed every check are put; refusals, cut-offs and errors never are. A stored reply is checked again when it is
-read, so a stricter check makes it a miss, not a wrong label.
+The store itself is handed in (in production it is a file of the warehouse). The unit is the answer to one question,
+whatever shared its request: its key is that of the prompt that would ask it alone. So a question is recognised in any
+company, and a batch that was cut differently yesterday costs nothing today.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tasks.llm.types import NOTHING_USED, Endpoint, Prompt, TokenUsage
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 
 
 @dataclass(frozen=True)
 class StoredReply:
-    """A valid reply as the model wrote it, the model that the server named, and what it cost then."""
+    """The reply to one question that passed its checks, and what it cost then.
+
+    Answers of one request share its cost: only the first carries it.
+    """
 
     text: str
     model: str = ""
@@ -27,11 +31,18 @@ class StoredReply:
 
 
 class ReplyStore(Protocol):
-    """Where replies are kept. `put` may replace a reply under the same key; keys are 64 hex digits."""
+    """Where replies are kept. Keys are 64 hex digits; a reply under a known key replaces the old one.
 
-    def get(self, key: str) -> StoredReply | None: ...
+    `get` and `put` are called from two threads, and may meet.
+    """
 
-    def put(self, key: str, reply: StoredReply) -> None: ...
+    def get(self, keys: Sequence[str]) -> dict[str, StoredReply]:
+        """The replies that there are under `keys`; at most some hundred keys at once."""
+        ...
+
+    def put(self, replies: Sequence[tuple[str, StoredReply]]) -> None:
+        """Keep replies, all or none; they are safe when this returns."""
+        ...
 
 
 class MemoryStore:
@@ -43,20 +54,36 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._replies)
 
-    def get(self, key: str) -> StoredReply | None:
-        """The reply under `key`, None where there is none."""
-        return self._replies.get(key)
+    def get(self, keys: Sequence[str]) -> dict[str, StoredReply]:
+        """The replies that there are under `keys`."""
+        return {key: self._replies[key] for key in keys if key in self._replies}
 
-    def put(self, key: str, reply: StoredReply) -> None:
-        """Keep a reply."""
-        self._replies[key] = reply
+    def put(self, replies: Sequence[tuple[str, StoredReply]]) -> None:
+        """Keep replies."""
+        self._replies.update(replies)
+
+
+class Keys:
+    """Makes the keys of one endpoint's prompts; what they share is hashed once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._identity = endpoint.identity
+        self._shared: tuple[Prompt, bytes] | None = None
+
+    def of(self, prompt: Prompt) -> str:
+        """SHA-256 of server, model, sampling, messages and schema: all that changes the answer.
+
+        Not in it: the key, timeouts, prices, limits, the endpoint's name, and how a schema is handed to this server.
+        """
+        known, digest = self._shared or (None, b"")
+        if known is None or known.system is not prompt.system or known.schema is not prompt.schema:
+            parts = [KEY_VERSION, self._identity, prompt.system, prompt.schema_name, prompt.schema]
+            text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+            digest = hashlib.sha256(text.encode()).digest()
+            self._shared = (prompt, digest)
+        return hashlib.sha256(digest + prompt.user.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def reply_key(endpoint: Endpoint, prompt: Prompt) -> str:
-    """SHA-256 of server, model, sampling, messages and schema: all that changes the answer.
-
-    Not in it: the key, timeouts, prices, limits, the endpoint's name, and how a schema is handed to this server.
-    """
-    parts = [KEY_VERSION, endpoint.identity, prompt.messages, prompt.schema_name, prompt.schema]
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """The key of one prompt, see `Keys.of`."""
+    return Keys(endpoint).of(prompt)

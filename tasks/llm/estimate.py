@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from tasks.llm.cache import ReplyStore, reply_key
+from tasks.llm.batching import Batcher
+from tasks.llm.cache import Keys, ReplyStore
+from tasks.llm.form import Form
 from tasks.llm.types import Endpoint, Prompt, TokenUsage
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 BYTES_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
@@ -15,7 +20,7 @@ TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """Requests to be sent and what they would cost; `stored` more are answered from the store for nothing.
+    """Requests to be sent for `questions`, and what they would cost; `stored` more are answered for nothing.
 
     is_priced False means that the endpoint states no price, so that cost_usd 0 says nothing. sample is the first
     prompt of all, stored or not.
@@ -31,35 +36,48 @@ class Estimate:
     sample: Prompt | None = None
 
 
-def count_tokens(text: str) -> int:
-    """About how many tokens a text has: a quarter of its UTF-8 bytes, rounded up.
+def count_tokens(prompt: Prompt) -> int:
+    """About how many tokens a prompt and its schema have: a quarter of their UTF-8 bytes.
 
     Four characters a token is the usual rule for English; counting bytes gives the same there, and keeps other
     scripts, where a character is a token or more, from being taken for cheap. Real counts come with the replies.
     """
-    return -(-len(text.encode("utf-8", errors="replace")) // BYTES_PER_TOKEN)
+    return -(-prompt.n_bytes // BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE * len(prompt.messages)
 
 
 def estimate(
-    prompts: Iterable[Prompt], endpoint: Endpoint, *, tokens_per_answer: int, store: ReplyStore | None = None
+    form: Form[Q, A], questions: Iterable[Q], endpoint: Endpoint, *, size: int, store: ReplyStore | None = None
 ) -> Estimate:
-    """Sum up prompts, each distinct one once; no discount for cached tokens, so it errs on the dear side."""
-    sample: Prompt | None = None
-    seen: set[str] = set()
-    requests = questions = stored = tokens_in = tokens_out = 0
-    for prompt in prompts:
-        sample = sample or prompt
-        key = reply_key(endpoint, prompt)
-        if key in seen:
+    """Sum up the prompts, each distinct question once; no discount for cached tokens, so it errs on the dear side."""
+    keys, seen = Keys(endpoint), set[bytes]()
+    batcher: Batcher[Q] = Batcher(size, form.group)
+    found = Estimate(is_priced=endpoint.is_priced)
+    for question in questions:
+        prompt = form.render([question])
+        found = found if found.sample else replace(found, sample=prompt)
+        key = keys.of(prompt)
+        digest = bytes.fromhex(key)[:16]
+        if digest in seen:
             continue
-        seen.add(key)
-        if store is not None and store.get(key) is not None:
-            stored += 1
-            continue
-        requests += 1
-        questions += prompt.n_questions
-        texts = (prompt.system, prompt.user, json.dumps(prompt.schema))
-        tokens_in += sum(count_tokens(text) for text in texts) + TOKENS_PER_MESSAGE * len(prompt.messages)
-        tokens_out += tokens_per_answer * prompt.n_questions
-    cost = endpoint.cost_usd(TokenUsage(requests, tokens_in, tokens_out))
-    return Estimate(requests, questions, stored, tokens_in, tokens_out, cost, endpoint.is_priced, sample)
+        seen.add(digest)
+        if store is not None and store.get([key]):
+            found = replace(found, stored=found.stored + 1)
+        elif batch := batcher.add(question):
+            found = _add(found, form, batch)
+    while batch := batcher.take_oldest():
+        found = _add(found, form, batch)
+    usage = TokenUsage(found.requests, found.tokens_in, found.tokens_out)
+    return replace(found, cost_usd=endpoint.cost_usd(usage))
+
+
+def _add(found: Estimate, form: Form[Q, A], batch: Sequence[Q]) -> Estimate:
+    prompt = form.render(batch)
+    is_first = found.requests == 0
+    return replace(
+        found,
+        requests=found.requests + 1,
+        questions=found.questions + len(batch),
+        tokens_in=found.tokens_in + count_tokens(prompt),
+        tokens_out=found.tokens_out + form.tokens_per_answer * len(batch),
+        sample=prompt if is_first else found.sample,
+    )

@@ -12,17 +12,34 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# C0 and C1 controls but tab and newline, lone surrogates, and what is invisible: soft hyphen, zero-width space and
-# marks, bidirectional overrides, word joiner, byte order mark, tag characters ("ASCII smuggling"), variation selectors
-# of the supplement. Zero-width joiners stay: Persian, Hindi and emoji need them.
+# C0 and C1 controls but tab and newline, lone surrogates, and what is invisible: soft hyphen, grapheme joiner, Hangul
+# and Mongolian fillers, zero-width space and marks, bidirectional overrides, word joiner, byte order mark, annotation
+# anchors, tag characters ("ASCII smuggling"), variation selectors of the supplement. Zero-width joiners and the other
+# variation selectors stay: Persian, Hindi and emoji need them.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_INVISIBLE = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]")
+_INVISIBLE = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
+    r"\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _SPECIAL_TOKEN = re.compile(
-    r"<\|[^<>|\n]{1,40}\|>|<{1,2}/?(?:SYS|s|bos|eos|start_of_turn|end_of_turn|tool_call|think)>{1,2}|\[/?INST\]",
+    r"<[|｜¦][^<>\n]{1,40}[|｜¦]>"
+    r"|<{1,2}/?(?:SYS|s|bos|eos|pad|unk|start_of_turn|end_of_turn|tool_calls?|tool_response|think(?:ing)?)>{1,2}"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS)\]",
     re.IGNORECASE,
 )
-_LOOKALIKE = re.compile(r"<{3,}|>{3,}|[＜‹«《]{3,}|[＞›»》]{3,}")
-_SAFE = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "|": "¦"})
+# What looks like three angles: single ones and double ones of any kind, with nothing visible between them but a space.
+_UNSEEN = "[\u200c\u200d\ufe00-\ufe0f]*+[ \u00a0]?[\u200c\u200d\ufe00-\ufe0f]*+"
+
+
+def _compile_angles(single: str, double: str, triple: str) -> re.Pattern[str]:
+    either = f"[{single}{double}{triple}]"
+    long_enough = f"{_UNSEEN}{either}{_UNSEEN}{either}|{_UNSEEN}[{double}{triple}]"
+    return re.compile(f"(?:[{single}](?:{long_enough})|[{double}]{_UNSEEN}{either}|[{triple}])(?:{_UNSEEN}{either})*")
+
+
+_OPENING_ANGLES = _compile_angles("<‹＜〈⟨❮", "«《≪⟪", "⋘")
+_CLOSING_ANGLES = _compile_angles(">›＞〉⟩❯", "»》≫⟫", "⋙")
+_SAFE = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "|": "¦", "｜": "¦"})
 
 
 def neutralise(text: str) -> str:
@@ -33,8 +50,8 @@ def neutralise(text: str) -> str:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = _INVISIBLE.sub("", _CONTROLS.sub("\ufffd", text))
-    text = _SPECIAL_TOKEN.sub(lambda match: match.group().translate(_SAFE), text)
-    return _LOOKALIKE.sub(lambda match: "‹" if match.group()[0] in "<＜‹«《" else "›", text)
+    text = _CLOSING_ANGLES.sub("›", _OPENING_ANGLES.sub("‹", text))
+    return _SPECIAL_TOKEN.sub(lambda match: match.group().translate(_SAFE), text)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from jinja2.runtime import Context
 
 from tasks.contracts.errors import ConfigError
 from tasks.llm.hostile import Data, Fence, neutralise
+from tasks.llm.redact import NO_REDACTION, Redaction
 from tasks.llm.types import Prompt
 
 PROMPTS_DIR = Path(__file__).resolve().parents[2] / "prompts"
@@ -74,8 +75,18 @@ def _read_front_matter(head: str, path: Path) -> dict[str, str]:
 class PromptTemplate:
     """A prompt file with what is the same for a whole run; renders the questions of one request."""
 
-    def __init__(self, file: PromptFile, *, schema: Mapping[str, Any], shared: Mapping[str, Any]) -> None:
-        """`shared` is what both parts may use; raises ConfigError where the template does not fit it."""
+    def __init__(
+        self,
+        file: PromptFile,
+        *,
+        schema: Mapping[str, Any],
+        shared: Mapping[str, Any],
+        redaction: Redaction = NO_REDACTION,
+    ) -> None:
+        """`shared` is what both parts may use; raises ConfigError where the template does not fit it.
+
+        redaction is what was done to the texts of others before they come here; it is part of the hash.
+        """
         environment = Environment(
             undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
         )
@@ -83,6 +94,7 @@ class PromptTemplate:
         self._file = file
         self._schema = schema
         self._shared = dict(shared)
+        self._redaction = redaction
         try:
             self._system = environment.from_string(file.system).render(self._shared)
             self._user = environment.from_string(file.user)
@@ -92,9 +104,24 @@ class PromptTemplate:
             ) from error
 
     @property
+    def file(self) -> PromptFile:
+        """The file that it was made from."""
+        return self._file
+
+    @property
+    def system(self) -> str:
+        """The system part, rendered."""
+        return self._system
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON schema of the reply."""
+        return self._schema
+
+    @property
     def hash(self) -> str:
-        """16 hex digits that change when what the model is told changes: instructions, taxonomy, schema."""
-        parts = [self._system, self._file.user, self._schema]
+        """16 hex digits that change when what the model is told changes: instructions, taxonomy, schema, redaction."""
+        parts = [self._system, self._file.user, self._schema, *([self._redaction.key] if self._redaction else [])]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def render(self, questions: Sequence[Mapping[str, Any]], **per_request: Any) -> Prompt:

@@ -23,8 +23,11 @@ SHOWN_CHARS = 300
 _QUOTA = re.compile(r"insufficient_quota|billing|credit balance|exceeded your current quota")
 _FILTERED = re.compile(r"content_filter|content_policy|content management policy|moderation|flagged")
 _TOO_LONG = re.compile(
-    r"context_length|context length|maximum context|too long|too many tokens|string_above_max_length"
+    r"context_length|context length|context window|maximum context|too long|too many tokens|string_above_max_length"
 )
+# LiteLLM says these with 400: the first for a model it has not, the second for a key that it would have to look up.
+_NO_MODEL = re.compile(r"invalid model name passed")
+_NO_KEY = re.compile(r"\| no_db_connection\b")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ def read_response(response: RawResponse, endpoint: Endpoint, *, secret: SecretSt
     if status == 200:
         return _read_completion(body, f"endpoint {endpoint.name!r} ({endpoint.shown_url})")
     raise _error_for(RawResponse(status, response.headers, response.text), endpoint, said=_say(body, response, secret))
+
+
+def read_error(response: RawResponse, endpoint: Endpoint, *, secret: SecretStr | None = None) -> LabelerError:
+    """The error that a response is, whatever was asked."""
+    try:
+        body = json.loads(response.text)
+    except (ValueError, RecursionError):
+        body = None
+    return _error_for(response, endpoint, said=_say(body, response, secret))
 
 
 def _read_completion(body: Any, where: str) -> Completion:
@@ -117,14 +129,14 @@ def _error_for(response: RawResponse, endpoint: Endpoint, *, said: str) -> Label
     shown = said[:SHOWN_CHARS]
     if status in (400, 403) and _FILTERED.search(named):
         return RejectedError(f"{where} filtered the request: {shown}", "content_filter", named=named)
-    if status in (401, 403):
+    if status in (401, 403) or (status == 400 and _NO_KEY.search(named)):
         key = f"environment variable {endpoint.api_key_env}" if endpoint.api_key_env else "no key at all"
         return TerminalError(
             f"{where} refused the key ({status}; it was read from {key}); set one that may use {endpoint.model!r}"
         )
-    if status == 404:
+    if status == 404 or (status == 400 and _NO_MODEL.search(named)):
         unknown = f"knows no model {endpoint.model!r} or has no /chat/completions"
-        return TerminalError(f"{where} {unknown} (404: {shown}); correct model or base_url")
+        return TerminalError(f"{where} {unknown} ({status}: {shown}); correct model or base_url")
     if status == 402 or (status == 429 and _QUOTA.search(named)):
         return TerminalError(f"{where} has no credit left ({status}: {shown}); top the account up, then run again")
     wait = retry_after(response.headers)

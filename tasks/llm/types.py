@@ -6,8 +6,10 @@ an endpoint as a pydantic `SecretStr`, and an endpoint holds only the name of th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -52,7 +54,8 @@ class Endpoint(BaseModel):
     it doubles up to a minute. A prompt is tried max_attempts times; outage_after of them in a row without
     an answer end the stage. max_in_flight is a ceiling: how many requests are in flight below it adapts to the server.
     requests_per_minute and tokens_per_minute None: as the server's own headers say. mode "batch" asks through the Batch
-    API and waits batch_wait_seconds for a batch to end; one that takes longer is picked up by a later run.
+    API and waits batch_wait_seconds for a batch to end; one that takes longer is picked up by a later run. There a token
+    costs batch_price_share of its price.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -76,6 +79,7 @@ class Endpoint(BaseModel):
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
     mode: Literal["online", "batch"] = "online"
     batch_wait_seconds: Annotated[float, Field(ge=0)] = 6 * 3600.0
+    batch_price_share: Annotated[float, Field(ge=0)] = 0.5
     outage_after: Annotated[int, Field(ge=1)] = 10
 
     @property
@@ -149,6 +153,12 @@ class Prompt:
     def messages(self) -> list[Message]:
         """The chat messages, the shared part first, so that a server's prompt cache can hit."""
         return [{"role": "system", "content": self.system}, {"role": "user", "content": self.user}]
+
+    @cached_property
+    def n_bytes(self) -> int:
+        """The UTF-8 bytes of messages and schema."""
+        texts = (self.system, self.user, json.dumps(self.schema))
+        return sum(len(text.encode("utf-8", errors="replace")) for text in texts)
 
 
 @dataclass(frozen=True)

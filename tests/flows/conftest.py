@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from tests.tasks.conftest import catalog, embedder, nights
+from tests.tasks.conftest import catalog, embedder, nights, unfinished
 
-__all__ = ["catalog", "embedder", "nights"]
+__all__ = ["catalog", "embedder", "nights", "unfinished"]
 
 
 @dataclass(frozen=True)

@@ -110,3 +110,17 @@ def test_plan_during_a_run_is_refused(nights: Nights, nightjar: Nightjar, catalo
         refused = nightjar("plan", "--catalog", catalog.file)
     assert refused.code == 1
     assert f"is in use by process {os.getpid()}; wait for that run or stop it" in refused.err
+
+
+def test_budget_that_ends_a_task_is_told(
+    nights: Nights, catalog: SmallCatalog, monkeypatch: pytest.MonkeyPatch, nightjar: Nightjar
+) -> None:
+    monkeypatch.setenv("NIGHTJAR_ENDPOINT", "fake")
+    catalog.more = "[budget.topics]\nmax_requests = 3"
+    shown = nightjar("plan", "--catalog", catalog.save())
+    assert shown.code == 0, shown.err
+    assert "news topics: the budget of 3 requests ends this about at row 15 of 30" in shown.out
+    catalog.more = "[budget]\nmax_cost_usd = 3.0"
+    refused = nightjar("plan", "--catalog", catalog.save())
+    assert refused.code == 2
+    assert "the endpoint 'fake' has no prices" in refused.err

@@ -39,7 +39,7 @@ def run_catalog(
     folder: Path, catalog: Catalog, *, day: date, n_simulated: int = 0, stages: Sequence[str] = STAGES
 ) -> Finished:
     context = StepContext(
-        run_id="r001", catalog=catalog, folder=folder, as_of=day, endpoint=KEYLESS, catalog_file="none"
+        run_id="r001", catalog=catalog, folder=folder, as_of=day, endpoints={"default": KEYLESS}, catalog_file="none"
     )
     start_run(folder, "r001", as_of=day, catalogs=[catalog.name], code_version="test")
     if n_simulated:

@@ -51,8 +51,8 @@ def test_unknown_variable_names_the_nearest_known_one(monkeypatch: pytest.Monkey
 
 
 def test_unknown_variable_of_dotenv_is_refused_too(folder: Path) -> None:
-    (folder / ".env").write_text("NIGHTJAR_MODLE=x\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="unknown setting 'NIGHTJAR_MODLE'.*'NIGHTJAR_MODEL'"):
+    (folder / ".env").write_text("NIGHTJAR_MODELL=x\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="unknown setting 'NIGHTJAR_MODELL'.*'NIGHTJAR_MODEL'"):
         load_settings()
 
 
@@ -74,7 +74,7 @@ def test_value_that_can_not_be_names_its_key(folder: Path, line: str, message: s
 def test_key_is_read_from_the_variable_that_is_named_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTJAR_API_KEY_ENV", "MY_KEY")
     monkeypatch.setenv("MY_KEY", "sk-secret")
-    endpoint = load_settings().endpoint()
+    endpoint = load_settings().read_endpoints()["default"]
     assert endpoint.api_key is not None
     assert endpoint.api_key.get_secret_value() == "sk-secret"
     assert "sk-secret" not in repr(endpoint)
@@ -83,9 +83,9 @@ def test_key_is_read_from_the_variable_that_is_named_and_never_shown(monkeypatch
 
 def test_base_url_of_nightjar_wins_over_that_of_openai(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://one/v1")
-    assert load_settings().endpoint().base_url == "http://one/v1"
+    assert load_settings().read_endpoints()["default"].base_url == "http://one/v1"
     monkeypatch.setenv("NIGHTJAR_BASE_URL", "http://two/v1")
-    assert load_settings().endpoint().base_url == "http://two/v1"
+    assert load_settings().read_endpoints()["default"].base_url == "http://two/v1"
 
 
 def test_settings_can_not_be_changed() -> None:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tasks.llm.errors import InvalidReplyError
 from tasks.llm.hostile import Data, Fence
+from tasks.llm.reading import Read, canonical_text
 from tasks.llm.schema import NumberedAnswer, Words, build_schema
 from tasks.llm.structured import read_answers
 from tasks.llm.types import Endpoint, Prompt
@@ -26,18 +27,24 @@ class ShoutForm:
 
     tokens_per_answer = 10
 
+    def group(self, question: str) -> str:
+        return ""
+
     def render(self, questions: Sequence[str]) -> Prompt:
         texts = [Data.of(word=question) for question in questions]
         fence = Fence.around(texts)
         user = "\n".join(fence.wrap(text) for text in texts)
         return Prompt("Shout each word.", user, "shout", build_schema(Shout, {}), len(questions))
 
-    def read(self, text: str, questions: Sequence[str]) -> list[str]:
-        answers = [answer.word for answer in read_answers(text, Shout, n_questions=len(questions))]
+    def read(self, text: str, questions: Sequence[str]) -> list[Read[str]]:
+        answers = read_answers(text, Shout, n_questions=len(questions))
         for question, answer in zip(questions, answers, strict=True):
-            if answer != question.upper():
-                raise InvalidReplyError(f"{answer!r} is not {question!r} in capitals")
-        return answers
+            if answer.word != question.upper():
+                raise InvalidReplyError(f"{answer.word!r} is not {question!r} in capitals")
+        return [Read(answer.word, canonical_text(answer)) for answer in answers]
+
+    def split(self, text: str, n_questions: int) -> list[str]:
+        return [canonical_text(answer) for answer in read_answers(text, Shout, n_questions=n_questions)]
 
 
 def words_of(request: Request) -> list[str]:
@@ -78,6 +85,6 @@ def endpoint_of(server: FakeServer, **values: Any) -> Endpoint:
     return Endpoint(**{**quick, **values})
 
 
-def numbered(n: int) -> Iterator[list[str]]:
-    """n batches of one word each."""
-    return ([f"word{i}"] for i in range(n))
+def numbered(n: int) -> Iterator[str]:
+    """n words."""
+    return (f"word{i}" for i in range(n))

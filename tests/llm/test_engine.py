@@ -52,25 +52,25 @@ def test_a_slow_reply_holds_no_other_up() -> None:
 def test_in_flight_is_bounded_and_questions_are_read_ahead_by_a_bound_only() -> None:
     n_read = 0
 
-    def source() -> Iterator[list[str]]:
+    def source() -> Iterator[str]:
         nonlocal n_read
-        for batch in numbered(500):
+        for word in numbered(500):
             n_read += 1
-            yield batch
+            yield word
 
     with FakeServer(lambda r: completion(shouts(words_of(r)), delay_seconds=0.005)) as server:
         outcomes = Engine(endpoint_of(server, max_in_flight=3)).ask(FORM, source())
         for _ in range(20):
             next(outcomes)
         time.sleep(0.1)
-        assert n_read <= 20 + 2 * 3
+        assert n_read <= 20 + 3 * 3
         outcomes.close()
     assert server.highest_in_flight <= 3
 
 
 def test_identical_prompts_are_asked_once() -> None:
     with FakeServer(lambda r: completion(shouts(words_of(r)), delay_seconds=0.02)) as server:
-        outcomes = list(Engine(endpoint_of(server)).ask(FORM, [["same"]] * 30 + [["other"]]))
+        outcomes = list(Engine(endpoint_of(server)).ask(FORM, ["same"] * 30 + ["other"]))
     assert len(outcomes) == 31
     assert len(server.requests) == 2
     assert sum(outcome.usage.requests for outcome in outcomes) == 2
@@ -90,7 +90,7 @@ def test_a_stored_reply_that_fails_the_checks_is_asked_again() -> None:
     store = MemoryStore()
     with FakeServer(shout) as server:
         endpoint = endpoint_of(server)
-        store.put(reply_key(endpoint, FORM.render(["word0"])), StoredReply("no longer valid"))
+        store.put([(reply_key(endpoint, FORM.render(["word0"])), StoredReply("no longer valid"))])
         [outcome] = Engine(endpoint, store=store).ask(FORM, numbered(1))
     assert outcome.answer == "WORD0"
     assert len(server.requests) == 1
@@ -127,7 +127,7 @@ def test_an_invalid_reply_is_asked_again_with_what_was_wrong() -> None:
 def test_a_failing_batch_is_halved_until_the_culprit_stands_alone() -> None:
     words = [f"word{i}" for i in range(8)]
     with FakeServer(except_for("word5", completion("I would rather not say."))) as server:
-        outcomes = list(Engine(endpoint_of(server)).ask(FORM, [words]))
+        outcomes = list(Engine(endpoint_of(server)).ask(FORM, words, size=8))
     failed = [outcome for outcome in outcomes if outcome.trouble]
     assert [outcome.question for outcome in failed] == ["word5"]
     assert failed[0].trouble is not None
@@ -154,7 +154,7 @@ def test_a_failing_batch_is_halved_until_the_culprit_stands_alone() -> None:
 )
 def test_one_bad_question_costs_its_neighbours_nothing(answer: Answer, code: str, n_requests: int) -> None:
     with FakeServer(except_for("d", answer)) as server:
-        outcomes = list(Engine(endpoint_of(server, max_attempts=2)).ask(FORM, [["a", "b", "c", "d"]]))
+        outcomes = list(Engine(endpoint_of(server, max_attempts=2)).ask(FORM, "abcd", size=4))
     troubles = {outcome.question: outcome.trouble.code for outcome in outcomes if outcome.trouble}
     assert troubles == {"d": code}
     assert len(server.requests) == n_requests
@@ -184,6 +184,23 @@ def test_an_outage_is_told_from_weather() -> None:
         with pytest.raises(TerminalError, match="no answer to 10 prompts in a row, each tried 2 times"):
             list(engine.ask(FORM, numbered(1000)))
     assert len(server.requests) < 40
+
+
+def test_a_server_that_rejects_all_ends_the_run() -> None:
+    with FakeServer(lambda _: error(400, "no such thing here")) as server:
+        engine = Engine(endpoint_of(server, outage_after=5, max_in_flight=2))
+        with pytest.raises(
+            TerminalError, match="each of 5 prompts was rejected and none taken; check model and base_url"
+        ):
+            list(engine.ask(FORM, numbered(1000)))
+    assert len(server.requests) < 40
+
+
+def test_rows_that_are_rejected_among_others_end_nothing() -> None:
+    bad = {f"word{i}" for i in range(1, 60, 2)}
+    with FakeServer(lambda r: error(400, "no") if bad & set(words_of(r)) else shout(r)) as server:
+        outcomes = list(Engine(endpoint_of(server, outage_after=5)).ask(FORM, numbered(60)))
+    assert {outcome.question for outcome in outcomes if outcome.trouble} == bad
 
 
 def test_rows_that_always_fail_are_no_outage() -> None:
@@ -274,15 +291,8 @@ def test_an_interrupt_is_not_forgotten_when_the_consumer_stops_or_all_is_done(ct
             next(outcomes)
 
 
-def test_empty_batches_ask_nothing() -> None:
-    with FakeServer(shout) as server:
-        outcomes = list(Engine(endpoint_of(server)).ask(FORM, [[], ["a"], []]))
-    assert [outcome.answer for outcome in outcomes] == ["A"]
-    assert len(server.requests) == 1
-
-
 def test_an_error_in_the_questions_is_raised_once_what_is_in_flight_is_safe() -> None:
-    def source() -> Iterator[list[str]]:
+    def source() -> Iterator[str]:
         yield from numbered(5)
         raise OSError("the work list is gone")
 
@@ -304,7 +314,7 @@ def test_what_a_run_learnt_of_the_server_serves_the_next() -> None:
     with FakeServer(script) as server:
         engine = Engine(endpoint_of(server))
         list(engine.ask(FORM, numbered(20)))
-        list(engine.ask(FORM, [["another"]]))
+        list(engine.ask(FORM, ["another"]))
     formats = [request.format for request in server.requests]
     assert formats.count("json_schema") == 1
     assert formats.count("json_object") == 21

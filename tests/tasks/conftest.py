@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.contracts.errors import UnfinishedError
+from tasks.labelers.protocol import Reply, Task
 from tests.fake_embedder import HashingEmbedder
 from tests.night import Nights, SmallCatalog, plug_embedder
-from tests.scripted_labeler import ScriptedLabeler
+from tests.scripted_labeler import A, ScriptedLabeler
 
 Begin = Callable[..., None]
 
@@ -89,3 +91,24 @@ def finished(finished_folder: Path, nights: Nights) -> Nights:
     shutil.copytree(finished_folder, nights.folder, symlinks=True)
     nights.n_runs = 1
     return nights
+
+
+class UnfinishedLabeler(ScriptedLabeler):
+    """Ends a task in order after so many answers, as a budget or a batch that still runs does; limits maps tasks to these."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits: dict[Task, int] = {}
+
+    def _reply(self, task: Task, key: str, answer: A, text: str = "") -> Reply[A]:
+        if task in self.limits and len(self.asked[task]) >= self.limits[task]:
+            raise UnfinishedError("the budget is reached: 1 requests were left to it")
+        return super()._reply(task, key, answer, text)
+
+
+@pytest.fixture
+def unfinished(monkeypatch: pytest.MonkeyPatch) -> UnfinishedLabeler:
+    """Who answers the questions of this test, as long as it is allowed to."""
+    plugged = UnfinishedLabeler()
+    plugged.plug(monkeypatch)
+    return plugged

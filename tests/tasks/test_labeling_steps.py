@@ -165,18 +165,3 @@ def _hash_of(nights: Nights, key: str) -> str:
     if key.startswith("u"):
         return str(nights.value(f"select profile_hash from users where user_id = '{key}'"))
     return str(nights.value(f"select content_hash from items where item_id = '{key}'"))
-
-
-@pytest.mark.parametrize(("limit", "answered"), [("max_requests = 4", 4), ("max_cost_usd = 1.6", 4)])
-def test_budget_ends_the_asking_and_what_is_left_stays_due(
-    catalog: SmallCatalog, nights: Nights, labeler: ScriptedLabeler, limit: str, answered: int
-) -> None:
-    catalog.more += f"\n[budget]\n{limit}\n"
-    catalog.save()
-    nights.run("ingest")
-    report = nights.run("enrich")["enrich"]
-    assert report.rows_out == answered == nights.value("select count(*) from enrichments")
-    assert "the budget is reached: what is left stays due" in report.notes
-    asked = labeler.take()["enrich"]
-    nights.run("enrich")
-    assert not set(asked[:answered]) & set(labeler.take()["enrich"])

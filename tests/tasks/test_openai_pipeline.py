@@ -12,6 +12,7 @@ from tests.llm.fake_server import Answer, FakeServer, Request, completion, error
 from tests.llm_script import answer_all, task_of
 from tests.night import Nights, SmallCatalog, with_key
 from warehouse.connection import open_warehouse
+from warehouse.replies import open_replies
 
 TASKS = ("enrich", "topics", "similar", "judge")
 NIGHT = ("ingest", "enrich", "embed", "topics", "similar", "judge")
@@ -28,7 +29,7 @@ def server() -> Iterator[FakeServer]:
 def nights(nights: Nights, catalog: SmallCatalog, server: FakeServer) -> Nights:
     """A key is set, and there is a pair of near items to verify."""
     catalog.items["i30"] = {**catalog.items["i04"], "id": "i30", "title": "Again"}
-    nights.changes = {"endpoint": with_key(server.url)}
+    nights.changes = {"endpoints": with_key(server.url)}
     return nights
 
 
@@ -55,7 +56,8 @@ def test_report_adds_up_what_the_server_says(nights: Nights, server: FakeServer)
 
 def test_paid_reply_is_stored_and_used_again_when_its_label_is_lost(nights: Nights, server: FakeServer) -> None:
     nights.run("ingest", "topics")
-    assert nights.value("select count(*) from llm_replies") == 7
+    with open_replies(nights.folder) as replies:
+        assert replies.stats()["replies"].to_list() == [31]
     server.requests.clear()
     with open_warehouse(nights.folder) as warehouse:
         warehouse.connection.execute("delete from topic_labels")
@@ -92,7 +94,7 @@ def test_wrong_key_stops_the_stage_and_keeps_what_was_labeled(nights: Nights, se
     def expire(request: Request) -> Answer:
         return answer_all(request) if request.n <= 2 else error(401, "Incorrect API key", code="invalid_api_key")
 
-    nights.changes = {"endpoint": with_key(server.url, max_in_flight=1)}
+    nights.changes = {"endpoints": with_key(server.url, max_in_flight=1)}
     server.script = expire
     with pytest.raises(LabelerError, match="OPENAI_API_KEY"):
         nights.run("ingest", "topics")
@@ -119,13 +121,14 @@ def test_key_decides_who_answers_unless_the_catalog_says(
 def test_budget_ends_the_asking_and_the_next_night_goes_on(
     nights: Nights, catalog: SmallCatalog, server: FakeServer
 ) -> None:
-    nights.changes = {"endpoint": with_key(server.url, max_in_flight=1)}
+    nights.changes = {"endpoints": with_key(server.url, max_in_flight=1)}
     catalog.more = "[budget]\nmax_requests = 2"
     report = nights.run("ingest", "topics")["topics"]
     assert report.requests == 2
-    assert "the budget is reached: what is left stays due" in report.notes
+    assert report.is_partial
+    assert any(note.startswith("the budget is reached: 2 requests") for note in report.notes)
     first = report.rows_out
-    assert 0 < first < 31
+    assert report.n_due == 31 - first > 0
     catalog.more = ""
     assert nights.run("ingest", "topics")["topics"].rows_in == 31 - first
 
@@ -134,3 +137,36 @@ def test_budget_does_not_hold_back_a_labeler_that_costs_nothing(nights: Nights, 
     nights.changes = {}
     catalog.more = "[budget]\nmax_requests = 1\nmax_cost_usd = 0.01"
     assert nights.run("ingest", "enrich")["enrich"].rows_out == 31
+
+
+def test_no_id_of_a_user_or_an_item_and_no_address_leaves(
+    nights: Nights, catalog: SmallCatalog, server: FakeServer
+) -> None:
+    catalog.users = {
+        f"patron-77{n}": {"id": f"patron-77{n}", "interests": "sport;goal", "summary": f"Write to me{n}@home.example."}
+        for n in range(6)
+    }
+    catalog.items = {
+        f"article-88{n}": {
+            "id": f"article-88{n}",
+            "title": f"Goal number {n}",
+            "text": "A match. Call +44 20 7946 0958.",
+            "published_at": "2026-10-01",
+        }
+        for n in range(8)
+    }
+    catalog.events = [{"user": "patron-771", "item": "article-881", "event": "like", "at": "2026-10-02T00:00:00Z"}]
+    nights.run(*NIGHT)
+    assert {task_of(request) for request in server.requests} == {"enrich", "topics", "similar", "judge"}
+    sent = "\n".join(str(request.body) for request in server.requests)
+    assert "Goal number 3" in sent
+    assert "[email]" in sent
+    assert "[phone]" in sent
+    for private in ("patron-77", "article-88", "home.example", "7946"):
+        assert private not in sent
+
+
+def test_a_profile_is_sent_for_judging_alone(nights: Nights, server: FakeServer) -> None:
+    nights.run(*NIGHT)
+    with_profile = {task_of(request) for request in server.requests if "Reader u0" in request.user}
+    assert with_profile == {"judge"}
