@@ -20,7 +20,7 @@ demo: setup
 	@$(BIN)/nightjar --warehouse warehouse/data/demo run --catalog examples/sample/news.toml --catalog examples/sample/books.toml --as-of 2026-11-01
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/litellm
 
 lint: setup
 	$(BIN)/ruff check .

@@ -26,6 +26,9 @@ os.environ.update(
         "TOKENIZERS_PARALLELISM": "false",
     }
 )
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many workers as cores: more threads than one each would only wait for one another.
+    os.environ |= {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 for name in [name for name in os.environ if name.startswith(("NIGHTJAR_", "OPENAI_"))]:
     del os.environ[name]
 

@@ -37,7 +37,8 @@ from warehouse.landing import Landing
 class Plan:
     """What one night asks: rows (of which `distinct` differ), how many a request, of which endpoint.
 
-    endpoint holds fields of tasks.llm.types.Endpoint; what it does not say are the defaults. topics names the labels.
+    endpoint holds fields of tasks.llm.types.Endpoint; what it does not say are the defaults. topics is how many labels
+    there are. lands False: the answers go to the reply file alone, not into the label table.
     """
 
     folder: str
@@ -52,6 +53,7 @@ class Plan:
     max_cost_usd: float | None = None
     topics: int = 5
     memory_every: int = 0
+    lands: bool = True
 
 
 @dataclass
@@ -86,7 +88,8 @@ def run(plan: Plan) -> Seen:
         begun = time.monotonic()
         try:
             for reply in labeler.label_topics(due):
-                land(reply, landing, fingerprint=fingerprint, labeler=labeler.name)
+                if plan.lands:
+                    land(reply, landing, fingerprint=fingerprint, labeler=labeler.name)
                 count(seen, reply, begun=begun, every=plan.memory_every)
         except (UnfinishedError, TerminalError) as error:
             seen.ended = f"{type(error).__name__}: {error}"

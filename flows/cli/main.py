@@ -18,6 +18,9 @@ from flows.settings import load_settings
 from tasks.contracts.errors import NightjarError
 from warehouse.errors import WarehouseError
 
+STOPPED = 130
+"""The exit code after Ctrl-C."""
+
 app = typer.Typer(
     name="nightjar",
     no_args_is_help=True,
@@ -66,11 +69,16 @@ def main() -> None:
     """Run the command line and exit with its code."""
     try:
         app()
-        code = 0
+        code: int | str | None = 0
     except (NightjarError, WarehouseError) as error:
         print(f"nightjar: {error}", file=sys.stderr)  # noqa: T201
         code = getattr(error, "exit_code", 1)
         _let_go(error)
+    except SystemExit as ended:
+        code = ended.code
+        if code == STOPPED:
+            print("nightjar: stopped; the same command goes on from there", file=sys.stderr)  # noqa: T201
+            _let_go(ended.__context__)
     sys.exit(code)
 
 
