@@ -10,11 +10,14 @@ from pathlib import Path
 
 from warehouse.connection import DATABASE
 from warehouse.lock import hold_run_lock
+from warehouse.replies import REPLIES
 
 
 @contextmanager
 def copy_warehouse(folder: Path) -> Iterator[Path]:
     """A folder with a copy of the warehouse's database (without one: empty), removed at the end.
+
+    The paid replies are not copied, for they may be large and planning only looks them up: the folder has a link to them.
 
     Raises LockedError while a run is writing: a copy made then might be torn.
     """
@@ -24,4 +27,6 @@ def copy_warehouse(folder: Path) -> Iterator[Path]:
                 # After a run that was killed, what it had committed last is still in the write-ahead log.
                 for path in folder.glob(f"{DATABASE}*"):
                     shutil.copy2(path, Path(name) / path.name)
+        if (folder / REPLIES).exists():
+            (Path(name) / REPLIES).symlink_to((folder / REPLIES).resolve())
         yield Path(name)

@@ -147,8 +147,12 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
+    def do_GET(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        text = self.rfile.read(int(self.headers.get("content-length", "0")))
+        body = json.loads(text) if text else {}
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.fake.answer(self.path, headers, body)
         if answer.is_dropped:
@@ -157,8 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        payload = text.encode()
+        said = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
+        payload = said.encode()
         self.send_response(answer.status)
         for name, value in {"content-type": "application/json", **answer.headers}.items():
             self.send_header(name, value)

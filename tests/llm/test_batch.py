@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tasks.contracts.errors import ConfigError, UnfinishedError
+from tasks.contracts.errors import ConfigError, TerminalError, UnfinishedError
 from tasks.labelers.openai_forms import build_topics_form
 from tasks.labelers.protocol import ItemText, TopicAnswer, TopicDefinition
 from tasks.labeling.replies import WarehouseBook, WarehouseStore
@@ -27,6 +27,7 @@ from tasks.llm.fake.server import LoopbackServer
 from tasks.llm.form import Outcome
 from tasks.llm.prompts import PROMPTS_DIR
 from tasks.llm.types import Endpoint
+from tests.llm.fake_server import FakeServer, completion, error
 from warehouse.replies import open_replies
 
 TOPICS = [TopicDefinition(name, f"{name} and all that belongs to it") for name in ("sport", "space", "food", "law")]
@@ -202,6 +203,24 @@ def test_a_batch_that_was_lost_is_told_and_its_questions_stay_due(serve: Any, en
     other.store, other.book = night.store, night.book
     assert answers(other.ask(items(10))) == asked_online(other, items(10))
     assert other.batches()[0]["request_counts"]["total"] == 10 - n_answered - 1
+
+
+def test_a_batch_that_the_server_has_forgotten_is_told_and_asked_anew(serve: Any) -> None:
+    night = serve(batch_seconds=60)
+    with pytest.raises(UnfinishedError, match="still runs"):
+        night.ask(items(10), batch_wait_seconds=0.0)
+    other = serve()
+    other.store, other.book = night.store, night.book
+    with pytest.raises(UnfinishedError, match="the server does not know it any more"):
+        other.ask(items(10))
+    assert len(other.ask(items(10))) == 10
+
+
+def test_a_server_without_a_batch_api_is_told(tmp_path: Path) -> None:
+    with FakeServer(lambda r: completion("no") if "chat" in r.path else error(404, "Not Found")) as server:
+        endpoint = Endpoint(name="plain", model="m", base_url=server.url)
+        with pytest.raises(TerminalError, match=r'the Batch API of endpoint \'plain\'.*use mode = "online"'):
+            BatchClient(endpoint, None).submit("k" * 64, tmp_path / "none.jsonl")
 
 
 def test_expired_rows_of_a_completed_batch_are_asked_online(serve: Any) -> None:

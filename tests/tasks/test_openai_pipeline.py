@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.contracts.errors import ConfigError, LabelerError
+from tasks.plan import copy_warehouse
+from tasks.topics import plan_topics
 from tests.llm.fake_server import Answer, FakeServer, Request, completion, error
 from tests.llm_script import answer_all, task_of
 from tests.night import Nights, SmallCatalog, with_key
@@ -170,3 +172,15 @@ def test_a_profile_is_sent_for_judging_alone(nights: Nights, server: FakeServer)
     nights.run(*NIGHT)
     with_profile = {task_of(request) for request in server.requests if "Reader u0" in request.user}
     assert with_profile == {"judge"}
+
+
+def test_a_plan_knows_what_is_stored(nights: Nights, server: FakeServer) -> None:
+    nights.run("ingest", "topics")
+    with open_warehouse(nights.folder) as warehouse:
+        warehouse.connection.execute("delete from topic_labels")
+    with copy_warehouse(nights.folder) as copy:
+        line = plan_topics(nights.context(folder=copy))
+    assert (line.requests, line.cost_usd) == (0, 0.0)
+    assert "31" in line.note
+    with open_replies(nights.folder) as replies:
+        assert replies.stats()["replies"].to_list() == [31]

@@ -93,9 +93,12 @@ class BatchClient:
         return alive[0] if alive else None
 
     def look(self, batch_id: str) -> RemoteBatch:
-        """The batch as it is now."""
+        """The batch as it is now; one that the server does not know any more has failed."""
         with self._told():
-            return _describe(self._openai.batches.retrieve(batch_id))
+            try:
+                return _describe(self._openai.batches.retrieve(batch_id))
+            except openai.NotFoundError:
+                return RemoteBatch(batch_id, "failed", "", "", "the server does not know it any more")
 
     def cancel(self, batch_id: str) -> None:
         """Ask the server to end a batch; one that has ended already stays as it is."""
@@ -106,15 +109,18 @@ class BatchClient:
                 return
 
     def read_lines(self, file_id: str) -> Iterator[dict[str, Any]]:
-        """The rows of an output or error file, streamed; a line that is no JSON object is given as {}."""
-        with self._told(), self._openai.files.with_streaming_response.content(file_id) as response:
-            for line in response.iter_lines():
-                if line.strip():
-                    try:
-                        row = json.loads(line)
-                    except ValueError:
-                        row = {}
-                    yield row if isinstance(row, dict) else {}
+        """The rows of an output or error file, streamed; a line that is no JSON object is given as {}.
+
+        A file that is gone (providers keep them for a month) has no rows.
+        """
+        with self._told():
+            try:
+                with self._openai.files.with_streaming_response.content(file_id) as response:
+                    for line in response.iter_lines():
+                        if line.strip():
+                            yield _read_line(line)
+            except openai.NotFoundError:
+                return
 
     def _create(self, key: str, path: Path) -> RemoteBatch:
         with self._told():
@@ -139,13 +145,23 @@ class BatchClient:
         except openai.APIStatusError as failed:
             response = RawResponse(failed.status_code, dict(failed.response.headers), _text_of(failed))
             error = read_error(response, self._endpoint, secret=self._api_key)
-            if isinstance(error, (RejectedError, BusyError)):
+            if failed.status_code == 404:
+                error = TerminalError(f'{where} answers 404: there is none, or base_url is wrong; use mode = "online"')
+            elif isinstance(error, (RejectedError, BusyError)):
                 error = TerminalError(f'{where}: {error}; use mode = "online", or mend what it says')
         except openai.APIConnectionError:
             error = NoAnswerError(f"{where} can't be reached; run again later")
         except openai.APIError as failed:
             error = NoAnswerError(f"{where} sent what is no reply ({type(failed).__name__})")
         raise error
+
+
+def _read_line(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _text_of(failed: openai.APIStatusError) -> str:
