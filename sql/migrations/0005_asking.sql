@@ -61,3 +61,6 @@ create table injection_suspected (
     created_at timestamp not null,
     primary key (catalog, content_hash, kind)
 );
+
+-- Replies lie in llm.sqlite beside the database; what was stored here has keys that nobody looks up any more.
+drop table llm_replies;

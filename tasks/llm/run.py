@@ -33,6 +33,8 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 LOOKED_UP_AT_ONCE = 32
+# So many questions without one answer: it is not the questions, and asking on would only cost.
+HOPELESS_AFTER = 50
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class Run(Generic[Q, A]):
         self._background: Background[_Job[Q], Asked[Sequence[Read[A]]]]
         self._interrupts: Interrupts
         self._n_jobs = 0
+        self._n_answered = self._n_given_up = 0
         # Questions that wait for the answer to the same question, by key; a key is there as long as it is being asked.
         self._same: dict[str, list[Q]] = {}
         self._failed: dict[str, Trouble] = {}
@@ -210,6 +213,7 @@ class Run(Generic[Q, A]):
 
     def _hand_out(self, job: _Job[Q], reads: Sequence[Read[A]]) -> None:
         usage = job.spent
+        self._n_answered += len(reads)
         for keyed, read in zip(job.asked, reads, strict=True):
             self._ready.append(self._outcome(job, keyed, usage, answer=read.answer))
             self._ready.extend(Outcome(same, read.answer) for same in self._same.pop(keyed.key))
@@ -222,6 +226,12 @@ class Run(Generic[Q, A]):
             self._ready.append(self._outcome(job, keyed, usage, trouble=trouble))
             self._ready.extend(Outcome(same, None, trouble=trouble) for same in self._same.pop(keyed.key))
             usage = NOTHING_USED
+        self._n_given_up += len(job.asked)
+        if self._n_answered == 0 and self._n_given_up >= HOPELESS_AFTER:
+            told = f"none of the first {self._n_given_up} questions got a usable answer"
+            self._stop(
+                TerminalError(f"{told}; see the dead letters, and try another model. The last: {trouble.reason}")
+            )
 
     def _outcome(
         self,

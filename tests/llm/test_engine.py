@@ -196,6 +196,15 @@ def test_a_server_that_rejects_all_ends_the_run() -> None:
     assert len(server.requests) < 40
 
 
+def test_a_model_that_never_answers_in_form_is_not_asked_all_night() -> None:
+    outcomes: list[Outcome[str, str]] = []
+    with FakeServer(lambda _: completion("Happy to help!")) as server:
+        with pytest.raises(TerminalError, match=r"none of the first \d+ questions got a usable answer.*invalid_reply"):
+            outcomes.extend(Engine(endpoint_of(server, max_in_flight=8)).ask(FORM, numbered(5000)))
+        assert 50 <= len(outcomes) <= 80
+        assert len(server.requests) <= 2 * 80
+
+
 def test_rows_that_are_rejected_among_others_end_nothing() -> None:
     bad = {f"word{i}" for i in range(1, 60, 2)}
     with FakeServer(lambda r: error(400, "no") if bad & set(words_of(r)) else shout(r)) as server:

@@ -10,6 +10,7 @@ import pytest
 
 from warehouse.errors import MigrationError
 from warehouse.migrations import migrate
+from warehouse.statements import SQL_FOLDER
 
 
 @pytest.fixture
@@ -68,3 +69,23 @@ def test_migration_that_fails_leaves_nothing_of_itself(connection: duckdb.DuckDB
     assert tables(connection) == ["a", "b", "schema_migrations"]
     (folder / "0003_broken.sql").write_text("create table c (x integer);", encoding="utf-8")
     assert migrate(connection, folder=folder) == ["0003_broken"]
+
+
+def test_runs_of_an_older_warehouse_are_kept(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    for path in sorted((SQL_FOLDER / "migrations").glob("000[1-4]_*.sql")):
+        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    migrate(connection, folder=tmp_path)
+    connection.execute(
+        "insert into runs (run_id, as_of, status, catalogs, started_at, code_version, message)"
+        " values ('r1', '2026-11-01', 'gated', ['news'], '2026-11-01 03:15:00', '0.1.0', 'too few users')"
+    )
+    connection.execute(
+        "insert into stage_runs (run_id, catalog, stage, status, rows_in, notes, started_at)"
+        " values ('r1', 'news', 'topics', 'failed', 7, ['a note'], '2026-11-01 03:16:00')"
+    )
+    before = [connection.execute(f"select * from {table}").fetchall() for table in ("runs", "stage_runs")]
+    assert migrate(connection)[0] == "0005_asking"
+    assert [connection.execute(f"select * from {table}").fetchall() for table in ("runs", "stage_runs")] == before
+    connection.execute("update runs set status = 'partial'")
+    with pytest.raises(duckdb.ConstraintException):
+        connection.execute("update stage_runs set status = 'unheard of'")
