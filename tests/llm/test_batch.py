@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -244,6 +245,35 @@ def test_the_budget_bounds_a_batch_before_it_is_sent(serve: Any) -> None:
     assert n_answered == 8
     assert night.batches()[0]["request_counts"]["total"] == 7
     assert len(night.ask(items(30))) == 30
+
+
+def test_a_batch_that_still_runs_counts_as_spent_and_nobody_waits_for_it(serve: Any) -> None:
+    night = serve(batch_seconds=60)
+    with pytest.raises(UnfinishedError, match="still runs"):
+        night.ask(items(8), batch_wait_seconds=0.0)
+    budget = Budget(max_requests=6)
+    with pytest.raises(UnfinishedError):
+        night.ask(items(20), budget=budget, batch_wait_seconds=0.0)
+    assert budget.requests == 6
+    with pytest.raises(UnfinishedError, match="the budget is reached"):
+        asyncio.run(budget.reserve(0.0))
+
+
+def test_a_batch_whose_file_is_gone_is_told_and_asked_anew(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    night = serve()
+
+    def die(self: BatchClient, key: str, path: Path) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BatchClient, "_create", die)
+    with pytest.raises(KeyboardInterrupt):
+        night.ask(items(10))
+    monkeypatch.undo()
+    for path in (night.folder / "batches").iterdir():
+        path.unlink()
+    with pytest.raises(UnfinishedError, match="was never sent"):
+        night.ask(items(10))
+    assert len(night.ask(items(10))) == 10
 
 
 def test_nothing_due_asks_nothing(serve: Any) -> None:

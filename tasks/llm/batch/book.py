@@ -19,7 +19,8 @@ LOST: tuple[Status, ...] = ("failed", "expired", "cancelled")
 class BatchRecord:
     """One batch. key is the SHA-256 of its input file, and stands in the metadata of the batch at the server.
 
-    scope says who may pick it up: the same endpoint asking in the same way. message is what the server said last.
+    scope says who may pick it up: the same endpoint asking in the same way. file is the name of its input file, message
+    what the server said last.
     """
 
     key: str

@@ -106,6 +106,7 @@ class BatchRun(Generic[Q, A]):
             with Spool[Q]() as spool:
                 yield from self._prepare(_chain(first, source), spool, ask_online)
                 self._wait()
+                self._settle_open()
                 for outcome in ask_online(question for question in spool if self._is_answerable(question)):
                     yield self._with_cost(outcome)
         finally:
@@ -165,13 +166,18 @@ class BatchRun(Generic[Q, A]):
         """Note a batch with all its questions, and only then submit it."""
         if file is None:
             return
-        record = BatchRecord(file.key, self._scope, self._endpoint.name, str(file.path), file.n_rows)
+        record = BatchRecord(file.key, self._scope, self._endpoint.name, file.path.name, file.n_rows)
         self._book.add(record, file.rows)
         self._reserved[file.key] = list(reserved)
         self._submit(record)
 
     def _submit(self, record: BatchRecord) -> BatchRecord:
-        remote = self._client.submit(record.key, Path(record.file))
+        path = self._desk.folder / record.file
+        if not path.exists():
+            self._book.update(record.key, status="failed", message="its input file is gone")
+            self._tally.told.append(f"a batch of {record.n_rows} requests was never sent: {path} is gone")
+            return replace(record, status="failed")
+        remote = self._client.submit(record.key, path)
         self._book.update(record.key, status="submitted", batch_id=remote.batch_id, message=remote.message)
         _log.info("batch %s: %d requests submitted", remote.batch_id, record.n_rows)
         return replace(record, status="submitted", batch_id=remote.batch_id)
@@ -184,12 +190,19 @@ class BatchRun(Generic[Q, A]):
             for record in self._book.find(self._scope, OPEN):
                 # A process that died may have left it before its id was noted.
                 submitted = record if record.status == "submitted" else self._submit(record)
-                self._settle(submitted, self._client.look(submitted.batch_id))
+                if submitted.status == "submitted":
+                    self._settle(submitted, self._client.look(submitted.batch_id))
             left = end - time.monotonic()
             if left <= 0 or not self._book.find(self._scope, OPEN):
                 return
             time.sleep(min(pause, left))
             pause = min(1.5 * pause, LONGEST_POLL_SECONDS)
+
+    def _settle_open(self) -> None:
+        """What still runs will be on the bill: count it as spent, and let nobody wait for it."""
+        for reservation in [one for reservations in self._reserved.values() for one in reservations]:
+            self._budget.settle(reservation, cost_usd=reservation.cost_usd)
+        self._reserved.clear()
 
     def _settle(self, record: BatchRecord, remote: RemoteBatch) -> None:
         self._book.update(record.key, message=f"{remote.status}: {remote.message}")
@@ -218,7 +231,7 @@ class BatchRun(Generic[Q, A]):
         self._book.update(record.key, status=status, message=f"{remote.status}: {reasons or remote.message}")
         if status != "collected":
             self._tally.told.append(f"batch {remote.batch_id} is {remote.status} ({remote.message or reasons})")
-        Path(record.file).unlink(missing_ok=True)
+        (self._desk.folder / record.file).unlink(missing_ok=True)
 
     def _is_answerable(self, question: Q) -> bool:
         """Whether the question is answered, or may be asked online: not so if its batch still runs or was lost."""
