@@ -259,12 +259,14 @@ def test_prompts_are_as_reviewed(task: Task) -> None:
 
 
 def test_every_reply_that_broke_other_parsers_is_a_grade_in_range_or_a_failure_with_reason() -> None:
-    rows = read_recorded("llm-unparseable-replies.jsonl.gz")
-    pairs = [JudgeQuestion(user(1), item(n)) for n in range(len(rows))]
+    # The first is answered in form: a model that never is, is not asked all night.
+    good = {"answers": [{"number": 1, "reason": "so", "relevance": 2, "confidence": 0.9}]}
+    texts: list[Any] = [good, *(row["reply"] for row in read_recorded("llm-unparseable-replies.jsonl.gz"))]
+    pairs = [JudgeQuestion(user(1), item(n)) for n in range(len(texts))]
 
     def script(request: Request) -> Answer:
         [number] = re.findall(r"Title (\d+)\nAuthor", request.user)
-        return completion(rows[int(number)]["reply"])
+        return completion(texts[int(number)])
 
     with FakeServer(script) as server:
         replies = by_key(labeler_of(server, questions_per_request={"judge": 1}).judge(pairs))
@@ -272,5 +274,5 @@ def test_every_reply_that_broke_other_parsers_is_a_grade_in_range_or_a_failure_w
     assert all((reply.answer is None) != (reply.failure is None) for reply in replies.values())
     assert all(reply.answer.relevance in range(4) for reply in replies.values() if reply.answer)
     reasons = Counter(reply.failure.reason if reply.failure else "grade" for reply in replies.values())
-    print(f"\n{len(rows)} replies that broke other parsers: {dict(reasons)}")  # noqa: T201 - asked for: pytest -s
-    assert reasons["grade"] == 0
+    print(f"\n{len(texts) - 1} replies that broke other parsers: {dict(reasons)}")  # noqa: T201 - asked for: pytest -s
+    assert reasons["grade"] == 1

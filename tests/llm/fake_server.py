@@ -148,11 +148,11 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_GET(self) -> None:
-        self.do_POST()
+        """Nothing but completions is known here."""
+        self.send_error(404)
 
     def do_POST(self) -> None:
-        text = self.rfile.read(int(self.headers.get("content-length", "0")))
-        body = json.loads(text) if text else {}
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.fake.answer(self.path, headers, body)
         if answer.is_dropped:
