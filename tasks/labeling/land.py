@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 import polars as pl
@@ -65,51 +65,63 @@ def land_replies(
         rows=5000 if is_embedded else 500,
         seconds=5.0 if is_embedded else 1.0,
     )
-    spent = Usage()
-    notes = [f"asked {labeler.name}"]
-    dropped: Counter[str] = Counter()
-    unfinished: UnfinishedError | None = None
-    stopped: KeyboardInterrupt | None = None
+    landed = _Landed()
     try:
         for number, reply in enumerate(replies, start=1):
             if number % PROGRESS_EVERY == 0:
                 context.progress(number, None)
-            spent = _add(spent, reply.usage)
+            landed.add(reply)
             _land(reply, landing, origin={**origin, "created_at": utc_now()}, row_of=row_of)
-            if reply.failure is not None:
-                dropped[f"dead letter: {reply.failure.reason.split(':')[0]}"] += 1
-    except UnfinishedError as error:
-        unfinished = error
-    except KeyboardInterrupt as interrupt:
-        stopped = interrupt
+    except (UnfinishedError, KeyboardInterrupt) as end:
+        landed.end = end
     finally:
         landing.flush()
     if context.is_strict and landing.n_dead:
         raise StepError(f"{landing.n_dead} questions of task {task!r} ended as dead letters; see `nightjar status`")
-    n_due = 0
-    if unfinished is not None or stopped is not None:
-        n_due = count_due()
-        notes += [str(unfinished or "stopped: all that was answered is stored"), f"{n_due} questions stay due"]
+    report = _report(landed, landing, labeler=labeler, n_due=0 if landed.end is None else count_due())
+    if isinstance(landed.end, KeyboardInterrupt):
+        raise StoppedStage(report) from landed.end
+    return report
+
+
+@dataclass
+class _Landed:
+    """What the replies have cost, dead letters by reason, and what ended the asking before its work list did."""
+
+    spent: Usage = field(default_factory=Usage)
+    dropped: Counter[str] = field(default_factory=Counter)
+    end: UnfinishedError | KeyboardInterrupt | None = None
+
+    def add(self, reply: Reply[Any]) -> None:
+        """Count one reply."""
+        self.spent = _add(self.spent, reply.usage)
+        if reply.failure is not None:
+            self.dropped[f"dead letter: {reply.failure.reason.split(':')[0]}"] += 1
+
+
+def _report(landed: _Landed, landing: Landing, *, labeler: Labeler, n_due: int) -> StepReport:
+    spent, notes = landed.spent, [f"asked {labeler.name}"]
+    if landed.end is not None:
+        is_stopped = isinstance(landed.end, KeyboardInterrupt)
+        notes.append("stopped: all that was answered is stored" if is_stopped else str(landed.end))
+        notes.append(f"{n_due} questions stay due")
     if landing.n_labels and spent.requests:
         tokens = (spent.tokens_in + spent.tokens_out) / landing.n_labels
         notes.append(f"{tokens:.0f} tokens a label, {landing.n_labels / spent.requests:.1f} labels a request")
-    report = StepReport(
-        stage=task,
-        catalog=context.catalog.name,
+    return StepReport(
+        stage=landing.task,
+        catalog=landing.catalog,
         rows_in=landing.n_labels + landing.n_dead,
         rows_out=landing.n_labels,
-        dropped=dict(dropped),
+        dropped=dict(landed.dropped),
         requests=spent.requests,
         tokens_in=spent.tokens_in,
         tokens_out=spent.tokens_out,
         cost_usd=spent.cost_usd,
         notes=tuple(notes),
-        is_partial=n_due > 0 or unfinished is not None,
+        is_partial=landed.end is not None,
         n_due=n_due,
     )
-    if stopped is not None:
-        raise StoppedStage(report) from stopped
-    return report
 
 
 def _land(
@@ -128,4 +140,4 @@ def _land(
 
 
 def _add(one: Usage, other: Usage) -> Usage:
-    return Usage(**{field.name: getattr(one, field.name) + getattr(other, field.name) for field in fields(Usage)})
+    return Usage(**{part.name: getattr(one, part.name) + getattr(other, part.name) for part in fields(Usage)})
