@@ -20,7 +20,7 @@ demo: setup
 	@$(BIN)/nightjar --warehouse warehouse/data/demo run --catalog examples/sample/news.toml --catalog examples/sample/books.toml --as-of 2026-11-01
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/litellm
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/litellm --ignore tests/labelstudio
 
 lint: setup
 	$(BIN)/ruff check .
@@ -52,6 +52,25 @@ clean: clean-litellm
 
 clean-litellm:
 	rm -rf $(LITELLM_VENV)
+
+# The annotation tool that people's review is made for, in an environment of its own: it brings a web framework and 1 GB.
+LABELSTUDIO_VENV := .venv-labelstudio
+.PHONY: labelstudio test-labelstudio clean-labelstudio
+
+labelstudio: $(LABELSTUDIO_VENV)/.installed
+
+$(LABELSTUDIO_VENV)/.installed: requirements-labelstudio.lock
+	$(PYTHON) -m venv $(LABELSTUDIO_VENV)
+	$(LABELSTUDIO_VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-labelstudio.lock
+	@touch $@
+
+test-labelstudio: setup labelstudio
+	$(BIN)/python -m pytest tests/labelstudio
+
+clean: clean-labelstudio
+
+clean-labelstudio:
+	rm -rf $(LABELSTUDIO_VENV)
 
 clean:
 	rm -rf $(VENV) warehouse/data

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from tasks.embedding.sentence import load_embedder
 from tasks.labelers.embedded import EmbeddedLabeler
 from tasks.labelers.openai import OpenAILabeler
-from tasks.labelers.openai_forms import build_topics_form
+from tasks.labelers.openai_topics import build_topics_form
 from tasks.labelers.protocol import ItemText, Labeler
 from tasks.labelers.prototypes import fit_prototypes
 from tasks.llm.prompts import PROMPTS_DIR

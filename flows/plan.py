@@ -58,5 +58,9 @@ def make_plan(request: RunRequest) -> list[PlanLine]:
             context = replace(make_context(opened, settings, file, catalog), folder=folder)
             report = ingest.fn(context)
             lines.append(PlanLine("ingest", catalog.name, report.rows_in, "reader", note="; ".join(report.notes)))
-            lines += note_budget([plan(context) for plan in PLANNED], catalog.budget)
+            lines += note_budget([line for plan in PLANNED for line in _lines(plan(context))], catalog.budget)
     return lines
+
+
+def _lines(planned: PlanLine | list[PlanLine]) -> list[PlanLine]:
+    return [planned] if isinstance(planned, PlanLine) else planned

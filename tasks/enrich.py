@@ -34,6 +34,8 @@ SCHEMA = {
     "audience": pl.String,
     "keywords": pl.List(pl.String),
     "aspects": pl.String,
+    "n_claims": pl.Int64,
+    "ungrounded": pl.List(pl.String),
     "confidence": pl.Float64,
 }
 
@@ -108,5 +110,7 @@ def _row(key: str, answer: Enrichment) -> Mapping[str, Any]:
         "audience": answer.audience,
         "keywords": list(answer.keywords),
         "aspects": json.dumps(dict(answer.aspects), sort_keys=True, ensure_ascii=False),
+        "n_claims": answer.n_claims,
+        "ungrounded": list(answer.ungrounded),
         "confidence": answer.confidence,
     }

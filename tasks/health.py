@@ -102,4 +102,5 @@ def _describe(found: ProbeResult) -> str:
     ]
     rates = f"allows {' and '.join(per_minute)} a minute" if per_minute else "states no rate limit"
     batches = "has a Batch API" if found.has_batches else "has no Batch API"
-    return f"answers as {found.format}, {stated}, {rates}, {batches}; {found.seconds:.1f} s"
+    tokens = "tells log-probabilities" if found.has_logprobs else "tells no log-probabilities"
+    return f"answers as {found.format}, {stated}, {rates}, {batches}, {tokens}; {found.seconds:.1f} s"

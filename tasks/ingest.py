@@ -125,6 +125,8 @@ def _store(warehouse: Warehouse, context: StepContext) -> None:
     warehouse.run("ingest/forget_grades", catalog=catalog.name)
     warehouse.insert("catalog_events", _event_rules(catalog))
     warehouse.insert("catalog_grades", _grade_rules(catalog))
+    warehouse.run("ingest/forget_topics", catalog=catalog.name)
+    warehouse.insert("catalog_topics", _topics(catalog))
     warehouse.run("ingest/sort_items")
     warehouse.run("ingest/store_items", now=now, **scope)
     warehouse.run("ingest/sort_users")
@@ -155,6 +157,20 @@ def _event_rules(catalog: Catalog) -> pl.DataFrame:
     ]
     types = {"min_value": pl.Float64, "position": pl.Int32}
     return pl.DataFrame(rules, schema_overrides=types)
+
+
+def _topics(catalog: Catalog) -> pl.DataFrame:
+    rows = [
+        {
+            "catalog": catalog.name,
+            "position": position,
+            "topic": topic.name,
+            "parent": topic.parent or None,
+            "description": topic.description,
+        }
+        for position, topic in enumerate(catalog.taxonomy)
+    ]
+    return pl.DataFrame(rows, schema_overrides={"parent": pl.String})
 
 
 def _grade_rules(catalog: Catalog) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""quality: labels -> quality_results; a critical failure stops the run before publication. The Data Docs of all suites.
+"""quality: labels -> label_metrics, quality_results; a critical failure stops the run before publication. The Data Docs.
 
 The suite `ingest` runs with the stage ingest, `features` with train and `recommendations` with score; here the labels
 are checked. The pages of the last runs are written at the end of every run. Memory O(results).
@@ -17,6 +17,7 @@ from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.gates import ExpectationResult, SuiteRun, build_data_docs
 from tasks.gating import check_suite
+from tasks.labeling.label_facts import store_label_facts
 from warehouse.connection import open_warehouse
 
 DOCUMENTED_RUNS = 10
@@ -25,8 +26,9 @@ DOCS = "data_docs"
 
 @task(name="quality", cache_policy=NO_CACHE)
 def quality(context: StepContext) -> StepReport:
-    """Check the labels."""
+    """Measure the labels, and check them."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
+        store_label_facts(warehouse, context)
         report = check_suite("labels", warehouse, context)
     return replace(report, stage="quality", notes=(*report.notes, f"Data Docs: {context.folder / DOCS / 'index.html'}"))
 

@@ -22,10 +22,12 @@ from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
-from tasks.labelers.protocol import ItemText, PairQuestion, SimilarAnswer
-from tasks.labeling import build_labeler, land_replies, make_labeler
+from tasks.labelers.protocol import ItemText, Labeler, PairQuestion, SimilarAnswer
+from tasks.labeling import land_replies, make_labeler
 from tasks.labeling.activate import activate
+from tasks.labeling.combining import combine_labels
 from tasks.labeling.estimate import estimate_line
+from tasks.labeling.panel import ask_panel
 from tasks.retrieval.neighbours import find_near_pairs
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.vectors import read_vectors
@@ -34,6 +36,7 @@ SCHEMA = {
     "hash_a": pl.String,
     "hash_b": pl.String,
     "is_similar": pl.Boolean,
+    "is_same_topic": pl.Boolean,
     "cosine": pl.Float64,
     "confidence": pl.Float64,
     "reason": pl.String,
@@ -45,24 +48,11 @@ def similar(context: StepContext) -> StepReport:
     """Find near pairs of new contents, verify those without a verdict, and group the near-duplicates."""
     catalog = context.catalog
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
-        labeler = build_labeler("similar", context, warehouse)
         of_pairs = _pairs_fingerprint(warehouse, context)
         activate(warehouse, context, task="similar_pairs", fingerprint=of_pairs, labeler="cosine")
         n_scanned = _scan(warehouse, context, of_pairs)
-        cosines: dict[str, float] = {}
-        fingerprint = labeler.fingerprint("similar")
-        questions = _questions(warehouse, context, of_pairs, fingerprint, cosines)
-        report = land_replies(
-            labeler.verify_similar(questions),
-            warehouse,
-            context=context,
-            labeler=labeler,
-            task="similar",
-            table="similarity_labels",
-            schema=SCHEMA,
-            row_of=lambda key, answer: _row(key, answer, cosines),
-            count_due=lambda: _count_due(warehouse, context, of_pairs, fingerprint),
-        )
+        report = ask_panel("similar", context, warehouse, lambda labeler: _ask(warehouse, context, labeler, of_pairs))
+        combined = combine_labels("similar", context, warehouse)
         groups = group_items(warehouse.query("queries/similar_edges", catalog=catalog.name))
         with warehouse.transaction():
             warehouse.run("queries/forget_groups", catalog=catalog.name)
@@ -77,19 +67,43 @@ def similar(context: StepContext) -> StepReport:
                 ),
             )
     n_groups = groups["group_id"].n_unique()
-    notes = (*report.notes, f"{n_scanned} contents scanned; {n_groups} groups hold {groups.height} near-duplicates")
+    notes = (
+        *report.notes,
+        *combined,
+        f"{n_scanned} contents scanned; {n_groups} groups hold {groups.height} near-duplicates",
+    )
     return replace(report, notes=notes)
 
 
-def plan_similar(context: StepContext) -> PlanLine:
-    """What verifying would take, from the pairs known so far; asks nothing."""
+def plan_similar(context: StepContext) -> list[PlanLine]:
+    """What verifying would take, from the pairs known so far, a line a labeler; asks nothing."""
     with open_warehouse(context.folder) as warehouse:
-        labeler = make_labeler("similar", context, warehouse)
         of_pairs = _pairs_fingerprint(warehouse, context)
         new = warehouse.query("queries/items_to_scan", catalog=context.catalog.name, fingerprint=of_pairs).height
-        due = _questions(warehouse, context, of_pairs, labeler.fingerprint("similar"), {})
         note = f"pairs of {new} new contents are known when they are embedded" if new else ""
-        return estimate_line("similar", context, labeler, due, note=note)
+        lines = []
+        for wanted in context.catalog.labelers.panel("similar"):
+            labeler = make_labeler("similar", context, warehouse, wanted=wanted)
+            due = _questions(warehouse, context, of_pairs, labeler.fingerprint("similar"), {})
+            lines.append(estimate_line("similar", context, labeler, due, note=note))
+        return lines
+
+
+def _ask(warehouse: Warehouse, context: StepContext, labeler: Labeler, of_pairs: str) -> StepReport:
+    """Land the labeler's verdicts on the pairs that it has not seen."""
+    cosines: dict[str, float] = {}
+    fingerprint = labeler.fingerprint("similar")
+    return land_replies(
+        labeler.verify_similar(_questions(warehouse, context, of_pairs, fingerprint, cosines)),
+        warehouse,
+        context=context,
+        labeler=labeler,
+        task="similar",
+        table="similarity_labels",
+        schema=SCHEMA,
+        row_of=lambda key, answer: _row(key, answer, cosines),
+        count_due=lambda: _count_due(warehouse, context, of_pairs, fingerprint),
+    )
 
 
 def group_items(edges: pl.DataFrame) -> pl.DataFrame:
@@ -166,12 +180,22 @@ def _questions(
     ):
         for row in frame.to_dicts():
             question = PairQuestion(
-                a=ItemText(key=row["hash_a"], title=row["title_a"], text=row["text_a"], author=row["author_a"]),
-                b=ItemText(key=row["hash_b"], title=row["title_b"], text=row["text_b"], author=row["author_b"]),
+                a=_item(row, "a"),
+                b=_item(row, "b"),
                 cosine=row["cosine"],
             )
             cosines[question.key] = question.cosine
             yield question
+
+
+def _item(row: Mapping[str, Any], side: str) -> ItemText:
+    return ItemText(
+        key=row[f"hash_{side}"],
+        title=row[f"title_{side}"],
+        text=row[f"text_{side}"],
+        author=row[f"author_{side}"],
+        topic=row[f"topic_{side}"],
+    )
 
 
 def _row(key: str, answer: SimilarAnswer, cosines: dict[str, float]) -> Mapping[str, Any]:
@@ -181,6 +205,7 @@ def _row(key: str, answer: SimilarAnswer, cosines: dict[str, float]) -> Mapping[
         "hash_b": hash_b,
         "cosine": cosines.pop(key),
         "is_similar": answer.is_similar,
+        "is_same_topic": answer.is_same_topic,
         "confidence": answer.confidence,
         "reason": answer.reason,
     }

@@ -9,6 +9,9 @@ for a fit O(items x dimension).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -16,12 +19,17 @@ import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.contracts.choose import choose_endpoint
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
-from tasks.labelers.protocol import ItemText, TopicAnswer
-from tasks.labeling import build_labeler, land_replies, make_labeler, must_fit_prototypes
+from tasks.labelers.protocol import ItemText, Labeler, TopicAnswer
+from tasks.labeling import land_replies, make_labeler, must_fit_prototypes
+from tasks.labeling.cascade import run_cascade
+from tasks.labeling.combining import combine_labels
 from tasks.labeling.estimate import estimate_line
+from tasks.labeling.gold_examples import read_shelf
+from tasks.labeling.panel import ask_panel
 from warehouse.connection import Warehouse, open_warehouse
 
 SCHEMA = {
@@ -35,53 +43,80 @@ SCHEMA = {
 
 @task(name="topics", cache_policy=NO_CACHE)
 def topics(context: StepContext) -> StepReport:
-    """Label the topics of what has no label yet."""
+    """Label the topics of what has no label yet, by one labeler, by several, or by a cascade."""
     if not context.catalog.taxonomy:
         return StepReport(
             stage="topics", catalog=context.catalog.name, notes=("the catalog has no taxonomy: no topics",)
         )
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
-        labeler = build_labeler("topics", context, warehouse)
-        fingerprint = labeler.fingerprint("topics")
-        return land_replies(
-            labeler.label_topics(_questions(warehouse, context, fingerprint)),
-            warehouse,
-            context=context,
-            labeler=labeler,
-            task="topics",
-            table="topic_labels",
-            schema=SCHEMA,
-            row_of=_row,
-            count_due=lambda: _count_due(warehouse, context, fingerprint),
-        )
+        if context.catalog.cascade.strong:
+            return run_cascade(context, warehouse, lambda labeler, role: _ask(warehouse, context, labeler, role))
+        report = ask_panel("topics", context, warehouse, lambda labeler: _ask(warehouse, context, labeler))
+        return replace(report, notes=(*report.notes, *combine_labels("topics", context, warehouse)))
 
 
-def plan_topics(context: StepContext) -> PlanLine:
-    """What labeling would take, from the work list; asks nothing and fits nothing."""
-    if not context.catalog.taxonomy:
-        return PlanLine("topics", context.catalog.name, 0, "nobody", note="the catalog has no taxonomy")
+def plan_topics(context: StepContext) -> list[PlanLine]:
+    """What labeling would take, a line a labeler; asks nothing and fits nothing."""
+    catalog = context.catalog
+    if not catalog.taxonomy:
+        return [PlanLine("topics", catalog.name, 0, "nobody", note="the catalog has no taxonomy")]
     with open_warehouse(context.folder) as warehouse:
-        if must_fit_prototypes(context, warehouse):
-            due = warehouse.value("queries/count_active_contents", catalog=context.catalog.name)
-            return PlanLine(
-                "topics", context.catalog.name, due, "embedded", note="the prototypes are fitted anew: all are due"
-            )
-        labeler = make_labeler("topics", context, warehouse)
-        due = _questions(warehouse, context, labeler.fingerprint("topics"))
-        return estimate_line("topics", context, labeler, due)
+        due = warehouse.value("queries/count_active_contents", catalog=catalog.name)
+        lines = [_plan_one(warehouse, context, wanted) for wanted in catalog.labelers.panel("topics")]
+        if catalog.cascade.strong:
+            strong = make_labeler("topics", context, warehouse, wanted=catalog.cascade.strong)
+            most = floor(max(catalog.cascade.strong_share, catalog.cascade.audit_share) * due)
+            questions = islice(_questions(warehouse, context, strong), most)
+            note = f"the cascade asks it about {most} of {due} contents at most"
+            lines.append(estimate_line("topics", context, strong, questions, note=note))
+        return lines
 
 
-def _count_due(warehouse: Warehouse, context: StepContext, fingerprint: str) -> int:
-    due = warehouse.stream("queries/items_to_label", catalog=context.catalog.name, fingerprint=fingerprint)
-    return sum(frame.height for frame in due)
+def _plan_one(warehouse: Warehouse, context: StepContext, wanted: str) -> PlanLine:
+    if choose_endpoint("topics", context, wanted) is None and must_fit_prototypes(context, warehouse):
+        due = warehouse.value("queries/count_active_contents", catalog=context.catalog.name)
+        note = "the prototypes are fitted anew: all are due"
+        return PlanLine("topics", context.catalog.name, due, "embedded", note=note)
+    labeler = make_labeler("topics", context, warehouse, wanted=wanted)
+    return estimate_line("topics", context, labeler, _questions(warehouse, context, labeler))
 
 
-def _questions(warehouse: Warehouse, context: StepContext, fingerprint: str) -> Iterator[ItemText]:
-    for frame in warehouse.stream("queries/items_to_label", catalog=context.catalog.name, fingerprint=fingerprint):
+def _ask(warehouse: Warehouse, context: StepContext, labeler: Labeler, role: str = "") -> StepReport:
+    """Land the labeler's answers to all that it has not answered, or to what a cascade wants of its role."""
+    return land_replies(
+        labeler.label_topics(_questions(warehouse, context, labeler, role)),
+        warehouse,
+        context=context,
+        labeler=labeler,
+        task="topics",
+        table="topic_labels",
+        schema=SCHEMA,
+        row_of=_row,
+        count_due=lambda: sum(frame.height for frame in _due(warehouse, context, labeler, role)),
+    )
+
+
+def _due(warehouse: Warehouse, context: StepContext, labeler: Labeler, role: str) -> Iterator[pl.DataFrame]:
+    return warehouse.stream(
+        "queries/items_to_label",
+        catalog=context.catalog.name,
+        fingerprint=labeler.fingerprint("topics"),
+        role=role,
+        with_vectors=labeler.name.startswith("embedded:") or context.catalog.topics.gold_examples > 0,
+    )
+
+
+def _questions(warehouse: Warehouse, context: StepContext, labeler: Labeler, role: str = "") -> Iterator[ItemText]:
+    n_examples = context.catalog.topics.gold_examples
+    shelf = read_shelf(warehouse, catalog=context.catalog.name) if n_examples else None
+    for frame in _due(warehouse, context, labeler, role):
         for row in frame.to_dicts():
-            vector = None if row["vector"] is None else np.asarray(row["vector"], dtype=np.float32)
+            key, vector = row["content_hash"], None
+            if row["vector"] is not None:
+                vector = np.asarray(row["vector"], dtype=np.float32)
+            examples = shelf.nearest(key, vector, n=n_examples) if shelf else ()
             yield ItemText(
-                key=row["content_hash"], title=row["title"], text=row["text"], author=row["author"], vector=vector
+                key=key, title=row["title"], text=row["text"], author=row["author"], vector=vector, examples=examples
             )
 
 

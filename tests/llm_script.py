@@ -33,7 +33,8 @@ def _answer(task: str, number: int) -> dict[str, Any]:
     answers: dict[str, dict[str, Any]] = {
         "enrich": DESCRIBED,
         "topics": {"reason": "so", "topics": [{"topic": topic, "confidence": 0.9}]},
-        "similar": {"reason": "so", "is_similar": True, "probability": 0.9},
+        "similar": {"reason": "so", "is_similar": True, "probability": 0.9, "same_topic": True},
+        "verify": {"reason": "so", "not_carried": [1]},
         "judge": {"reason": "so", "relevance": number % 4, "confidence": 0.8},
     }
     return {"number": number, **answers[task]}

@@ -16,6 +16,8 @@ from tasks.labelers.protocol import (
     JudgeAnswer,
     JudgeQuestion,
     PairQuestion,
+    RankAnswer,
+    RankQuestion,
     Reply,
     ScoredTopic,
     SimilarAnswer,
@@ -24,7 +26,7 @@ from tasks.labelers.protocol import (
     Usage,
 )
 
-A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
 COST = Usage(requests=1, tokens_in=10, tokens_out=2, cost_usd=0.5)
 
 
@@ -42,7 +44,7 @@ class ScriptedLabeler:
 
     def plug(self, patched: pytest.MonkeyPatch) -> None:
         """Let every labeling step ask this labeler."""
-        patched.setattr("tasks.labeling.build.make_labeler", lambda task, context, warehouse: self)
+        patched.setattr("tasks.labeling.build.make_labeler", lambda task, context, warehouse, **more: self)
 
     def take(self) -> dict[Task, list[str]]:
         """What was asked since the last time."""
@@ -71,6 +73,14 @@ class ScriptedLabeler:
         for pair in pairs:
             grade = hashlib.sha256(pair.key.encode()).digest()[0] % 4
             yield self._reply("judge", pair.key, JudgeAnswer(grade, 0.7, "by chance"))
+
+    def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
+        """By the same chance as the grades, so that both agree."""
+        for window in windows:
+            keys = [hashlib.sha256(f"{window.user.key}|{item.key}".encode()).digest() for item in window.items]
+            best_first = sorted(keys, key=lambda digest: (-(digest[0] % 4), digest))
+            ranks = tuple(best_first.index(digest) + 1 for digest in keys)
+            yield self._reply("rank", window.key, RankAnswer(ranks, 0.7, "by the same chance"))
 
     def _reply(self, task: Task, key: str, answer: A, text: str = "") -> Reply[A]:
         if self.dies_after is not None and sum(map(len, self.asked.values())) >= self.dies_after:

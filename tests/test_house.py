@@ -105,7 +105,14 @@ def test_stage_has_one_name_everywhere(stage: str) -> None:
 
 
 def test_paid_tasks_have_a_prompt_of_their_name() -> None:
-    assert {path.stem for path in (ROOT / "prompts").glob("*.md")} == {"enrich", "topics", "similar", "judge"}
+    assert {path.stem for path in (ROOT / "prompts").glob("*.md")} == {
+        "enrich",
+        "topics",
+        "similar",
+        "judge",
+        "rank",
+        "verify",
+    }
 
 
 def test_no_sql_is_written_outside_the_warehouse() -> None:

@@ -27,9 +27,12 @@ DATABASE = "nightjar.duckdb"
 class Warehouse:
     """An open warehouse. Use `open_warehouse`, which closes it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, *, memory_limit_mb: int | None = None
+    ) -> None:
         self.connection = connection
         self.folder = folder
+        self.memory_limit_mb = memory_limit_mb
         self._streams: list[Generator[pl.DataFrame, None, None]] = []
         self._replies: ReplyFile | None = None
 
@@ -92,6 +95,21 @@ class Warehouse:
                 self.connection.unregister("incoming")
 
     @contextmanager
+    def confined(self, memory_mb: int) -> Iterator[None]:
+        """One thread and little memory while labels land: what DuckDB holds then does not grow with the catalog.
+
+        Enter it before the work list is read; a smaller limit of the operator's stays.
+        """
+        limit = memory_mb if self.memory_limit_mb is None else min(memory_mb, self.memory_limit_mb)
+        self.connection.execute(f"set threads = 1; set memory_limit = '{limit}MB'")
+        try:
+            yield
+        finally:
+            own = self.memory_limit_mb
+            restore = "reset memory_limit" if own is None else f"set memory_limit = '{own}MB'"
+            self.connection.execute(f"reset threads; {restore}")
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing."""
         self.connection.execute("begin")
@@ -131,6 +149,9 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "temp_directory": str(folder / "tmp"),
+        # What is freed goes back to the system at once: a night of small commits would hold 100 MB of it.
+        "allocator_flush_threshold": "16MB",
+        "allocator_bulk_deallocation_flush_threshold": "16MB",
     }
     if memory_limit_mb is not None:
         config["memory_limit"] = f"{memory_limit_mb}MB"
@@ -142,7 +163,7 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
                 f"the warehouse {str(path)!r} is open in another process; try again when it is done"
             ) from error
         raise WarehouseError(f"the warehouse {str(path)!r} can't be opened: {error}") from error
-    warehouse = Warehouse(connection, folder)
+    warehouse = Warehouse(connection, folder, memory_limit_mb=memory_limit_mb)
     try:
         if not read_only:
             create_views(connection, anew=bool(migrate(connection)))

@@ -1,7 +1,8 @@
 """Lands labels in small transactions, so that a crash loses at most the group in flight.
 
 Writes one label table and `dead_letters`. A group is committed after `rows` replies or `seconds`, whichever is first:
-paid replies are safe before they come here, so that a lost group costs no second call.
+paid replies are safe before they come here, so that a lost group costs no second call. Memory O(group), whatever the
+number of labels: the tables have no index, and the checkpoints run in one thread, as each holds buffers of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,15 @@ import polars as pl
 
 from warehouse.connection import Warehouse
 
+MEMORY_MB = 128
+"""What DuckDB may hold while labels land. The work list of five million items passes through it; half is too little."""
+
 
 class Landing:
-    """Collects label rows and dead letters, and commits them group by group; close it with `flush`."""
+    """Collects label rows and dead letters, and commits them group by group; as a context it commits the last at its end.
+
+    Enter it before the work list is read: DuckDB works in one thread and in MEMORY_MB until it is left.
+    """
 
     def __init__(
         self,
@@ -38,10 +45,21 @@ class Landing:
         self.seconds = seconds
         self.n_labels = 0
         self.n_dead = 0
+        self._confined = warehouse.confined(MEMORY_MB)
         self._keys: list[str] = []
         self._labels: list[Mapping[str, Any]] = []
         self._dead: list[Mapping[str, Any]] = []
         self._last = time.monotonic()
+
+    def __enter__(self) -> Landing:
+        self._confined.__enter__()
+        return self
+
+    def __exit__(self, *ended: Any) -> None:
+        try:
+            self.flush()
+        finally:
+            self._confined.__exit__(*ended)
 
     def label(self, key: str, row: Mapping[str, Any]) -> None:
         """Take the label of the question `key`; its dead letter, if there is one, is forgotten in the same commit."""
@@ -59,9 +77,8 @@ class Landing:
         if self._labels or self._dead:
             with self.warehouse.transaction():
                 if self._labels:
-                    self.warehouse.insert(
-                        self.table, pl.DataFrame(self._labels, schema=self.schema, orient="row"), on_conflict="replace"
-                    )
+                    # An append: a work list holds only what has no label yet, each question once.
+                    self.warehouse.insert(self.table, pl.DataFrame(self._labels, schema=self.schema, orient="row"))
                     self.warehouse.run(
                         "queries/forget_dead_letters", catalog=self.catalog, task=self.task, keys=self._keys
                     )

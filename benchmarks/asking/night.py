@@ -87,14 +87,13 @@ def run(plan: Plan) -> Seen:
         due = list_due(plan, warehouse, fingerprint)
         begun = time.monotonic()
         try:
-            for reply in labeler.label_topics(due):
-                if plan.lands:
-                    land(reply, landing, fingerprint=fingerprint, labeler=labeler.name)
-                count(seen, reply, begun=begun, every=plan.memory_every)
+            with landing:
+                for reply in labeler.label_topics(due):
+                    if plan.lands:
+                        land(reply, landing, fingerprint=fingerprint, labeler=labeler.name)
+                    count(seen, reply, begun=begun, every=plan.memory_every)
         except (UnfinishedError, TerminalError) as error:
             seen.ended = f"{type(error).__name__}: {error}"
-        finally:
-            landing.flush()
         seen.seconds = time.monotonic() - begun
     seen.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return seen

@@ -8,6 +8,11 @@ with labels as (
     select 'similar', hash_a || '|' || hash_b from current_similarity_labels where catalog = $catalog
     union
     select 'judge', profile_hash || '|' || content_hash from current_judge_labels where catalog = $catalog
+    union
+    select 'rank', profile_hash || '|' || array_to_string(content_hashes, '|')
+    from judge_rankings
+    join active_fingerprints as ranks using (fingerprint)
+    where ranks.catalog = $catalog and ranks.task = 'rank'
 )
 select
     active.labeler, active.fingerprint, versions.prompt_hash, versions.version, versions.note, versions.system_text,

@@ -1,15 +1,24 @@
 -- purpose: pairs of near items that have no similarity label under today's fingerprint
--- grain: one row per pair of content hashes, both of active items
-with active_items as (
-    select content_hash, any_value(title) as title, any_value(text) as text, any_value(author) as author
-    from items
-    where catalog = $catalog and is_active
+-- grain: one row per pair of content hashes, both of active items; a topic is '' where none is known
+with topics as (
+    select content_hash, any_value(primary_topic) as topic
+    from current_topic_labels
+    where catalog = $catalog
     group by content_hash
+),
+active_items as (
+    select
+        items.content_hash, any_value(items.title) as title, any_value(items.text) as text,
+        any_value(items.author) as author, coalesce(any_value(topics.topic), '') as topic
+    from items
+    left join topics on topics.content_hash = items.content_hash
+    where items.catalog = $catalog and items.is_active
+    group by items.content_hash
 )
 select
     pairs.hash_a, pairs.hash_b, pairs.cosine,
-    a.title as title_a, a.text as text_a, a.author as author_a,
-    b.title as title_b, b.text as text_b, b.author as author_b
+    a.title as title_a, a.text as text_a, a.author as author_a, a.topic as topic_a,
+    b.title as title_b, b.text as text_b, b.author as author_b, b.topic as topic_b
 from similar_pairs as pairs
 join active_items as a on a.content_hash = pairs.hash_a
 join active_items as b on b.content_hash = pairs.hash_b

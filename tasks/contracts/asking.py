@@ -24,17 +24,39 @@ def check_labeler(text: str) -> str:
 
 
 LabelerName = Annotated[str, AfterValidator(check_labeler)]
+
+
+def check_panel(given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """One labeler, or the labelers of a panel, as they are; raises ValueError for none, and for one that is named twice."""
+    panel = (given,) if isinstance(given, str) else given
+    for name in panel:
+        check_labeler(name)
+    twice = sorted({name for name in panel if panel.count(name) > 1})
+    if twice:
+        raise ValueError(f"labeler {twice[0]!r} is named twice; name each once")
+    if not panel:
+        raise ValueError("an empty list of labelers; name at least one")
+    return given
+
+
+Panel = Annotated[str | tuple[str, ...], AfterValidator(check_panel)]
 BuiltInPattern = Literal["email", "phone"]
 
 
 class LabelersConfig(Section):
     """Who answers each task: "embedded", "openai" (the installation's default endpoint), "openai:NAME" (an endpoint of
-    the [settings](settings.md#endpoints)), or "auto" (openai where the default endpoint can be asked, else embedded)."""
+    the [settings](settings.md#endpoints)), or "auto" (openai where the default endpoint can be asked, else embedded).
+    A list asks each of them every question, and their answers are [combined](labels.md#several-labelers)."""
 
     enrich: LabelerName = "auto"
-    topics: LabelerName = "auto"
-    similar: LabelerName = "auto"
-    judge: LabelerName = "auto"
+    topics: Panel = "auto"
+    similar: Panel = "auto"
+    judge: Panel = "auto"
+
+    def panel(self, task: str) -> tuple[str, ...]:
+        """Everyone who answers `task`, at least one; the judge also ranks."""
+        named: str | tuple[str, ...] = getattr(self, {"rank": "judge"}.get(task, task))
+        return (named,) if isinstance(named, str) else named
 
 
 class TaskBudget(Section):

@@ -5,6 +5,7 @@ Every key is declared here with its bounds and default; docs/catalog-reference.m
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,6 +14,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from tasks.contracts.asking import BudgetConfig, BuiltInPattern, LabelersConfig, RedactPattern
+from tasks.contracts.labels import (
+    CascadeConfig,
+    CombineConfig,
+    ConfidenceConfig,
+    EnrichmentConfig,
+    JudgeConfig,
+    SimilarConfig,
+    TopicsConfig,
+)
 from tasks.contracts.section import Section
 
 Kind = Literal["items", "users", "interactions"]
@@ -59,9 +69,10 @@ class SourceConfig(Section):
 
 
 class Topic(Section):
-    """One topic: its name, what belongs to it, guidelines for doubtful cases, examples."""
+    """One topic: its name, the topic that it is part of, what belongs to it, guidelines for doubtful cases, examples."""
 
     name: Annotated[str, Field(min_length=1)]
+    parent: str = ""
     description: Annotated[str, Field(min_length=1)]
     guidelines: str = ""
     examples: tuple[str, ...] = ()
@@ -73,35 +84,6 @@ class TextConfig(Section):
     item: str = "{title}\n{text}"
     user: str = "{summary} {interests} {hobbies}"
     max_chars: Annotated[int, Field(ge=50, le=100_000)] = 2000
-
-
-class TopicsConfig(Section):
-    """refit_growth: prototypes are fitted again when the catalog has grown by this share since the last fit."""
-
-    refit_growth: Annotated[float, Field(gt=0)] = 0.25
-    refit_rounds: Annotated[int, Field(ge=0, le=50)] = 10
-
-
-class SimilarConfig(Section):
-    """Pairs of items with a cosine of at least min_cosine are verified, at most max_neighbours an item."""
-
-    min_cosine: Annotated[float, Field(ge=0, le=1)] = 0.75
-    max_neighbours: Annotated[int, Field(ge=1, le=1000)] = 20
-
-
-class JudgeConfig(Section):
-    """How many pairs a user are judged, drawn by stratum: the nearest items, the middle ranks, and at random.
-
-    Users of the held-out split get evaluation_pairs_per_user, the others pairs_per_user. 0 switches the judge off.
-    At most max_users users, chosen by hash, have any pair judged.
-    """
-
-    pairs_per_user: Annotated[int, Field(ge=0)] = 40
-    evaluation_pairs_per_user: Annotated[int, Field(ge=0)] = 120
-    near_share: Annotated[float, Field(ge=0, le=1)] = 0.5
-    middle_share: Annotated[float, Field(ge=0, le=1)] = 0.25
-    max_users: Annotated[int, Field(ge=1)] = 2000
-    seed: int = 20
 
 
 class CandidatesConfig(Section):
@@ -177,6 +159,10 @@ class GatesConfig(Section):
     max_untitled_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_unlabeled_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     min_list_items: Annotated[int, Field(ge=1)] = 1
+    max_label_shift: Annotated[float, Field(gt=0)] = 0.25
+    min_agreement: Annotated[float, Field(ge=-1, le=1)] = 0.2
+    max_cost_per_label_usd: Annotated[float, Field(gt=0)] | None = None
+    max_ungrounded_share: Annotated[float, Field(ge=0, le=1)] = 0.2
 
 
 class Catalog(Section):
@@ -198,6 +184,10 @@ class Catalog(Section):
     redact_patterns: tuple[RedactPattern, ...] = ()
     text: TextConfig = TextConfig()
     labelers: LabelersConfig = LabelersConfig()
+    combine: CombineConfig = CombineConfig()
+    confidence: ConfidenceConfig = ConfidenceConfig()
+    cascade: CascadeConfig = CascadeConfig()
+    enrichment: EnrichmentConfig = EnrichmentConfig()
     topics: TopicsConfig = TopicsConfig()
     similar: SimilarConfig = SimilarConfig()
     judge: JudgeConfig = JudgeConfig()
@@ -246,6 +236,16 @@ class Catalog(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"topic {twice[0]!r} is defined twice; give each topic a name of its own")
+        parents = {topic.name: topic.parent for topic in self.taxonomy}
+        for name, parent in parents.items():
+            if parent and parent not in parents:
+                near = difflib.get_close_matches(parent, parents, n=1)
+                mend = f"did you mean {near[0]!r}?" if near else "define it as a topic of its own"
+                raise ValueError(f"topic {name!r} is part of {parent!r}, which is no topic; {mend}")
+            if parent and parents[parent]:
+                raise ValueError(
+                    f"topic {name!r} is part of {parent!r}, which is part of {parents[parent]!r}; a taxonomy has two levels"
+                )
         return self
 
 

@@ -23,6 +23,7 @@ SOURCE: Mapping[str, str] = {
 }
 TOPIC: Mapping[str, str] = {
     "name": "the topic as it stands in labels and in the published tables",
+    "parent": "the topic that this one is part of; an item of this topic is one of the parent's too",
     "description": "what belongs to it, in a sentence; the embedded labeler starts from it, an LLM reads it",
     "guidelines": "how to decide doubtful cases; an LLM reads all, the embedded labeler the clauses that say what belongs here",
     "examples": "titles or phrases that belong to it; both labelers use them",
@@ -52,18 +53,37 @@ MEANINGS: Mapping[str, str] = {
     "text.max_chars": "longer texts are cut before they are embedded",
     "redact": "what is taken out of every text before it goes into a prompt; `[]`: nothing",
     "redact_patterns": "patterns of your own to take out, as tables `[[redact_patterns]]`",
+    "labelers.enrich": "who answers: `auto`, `embedded`, `openai` or `openai:NAME`",
     **{
-        f"labelers.{task}": "who answers: `auto`, `embedded`, `openai` or `openai:NAME`"
-        for task in ("enrich", "topics", "similar", "judge")
+        f"labelers.{task}": "who answers: the same, or a list of several, whose answers are combined"
+        for task in ("topics", "similar", "judge")
     },
+    "combine.method": "how several labelers' answers become one; `auto` chooses by task and by how much gold there is",
+    "confidence.method": "where a model's confidence comes from; the embedded labeler's is its own",
+    "confidence.samples": "answers asked for each question with the method `samples`; each costs its tokens",
+    "cascade.strong": "the labeler that is trusted and dear; naming it switches the cascade on",
+    "cascade.strong_share": "the most of the active contents that it answers, the audit sample included",
+    "cascade.audit_share": "of the active contents go to it at random, whoever else answered, to measure the error",
+    "cascade.max_error": "the student answers where at most this share of its answers is expected to be wrong",
+    "cascade.seed": "another seed draws another audit sample",
+    "enrichment.summary_words": "the most words of a summary",
+    "enrichment.voice": "who seems to speak, for example `a friendly bookseller`; an LLM takes it on, the"
+    " embedded labeler extracts",
+    "enrichment.verify": "a labeler that checks each claim against the text, beside the check of names and numbers",
     "topics.refit_growth": "the embedded labeler's prototypes are fitted again, and all topics labeled again, when the"
     " catalog has grown by this share since the last fit",
     "topics.refit_rounds": "how often a fit moves each topic's centre to the mean of its items; 0: descriptions only",
+    "topics.gold_examples": "people's labels of the nearest items that a prompt shows beside each item; they are read when the item"
+    " is asked, so that new ones change the labels of new items only",
     "similar.min_cosine": "pairs of items below this cosine are not looked at",
     "similar.max_neighbours": "the most pairs that one item starts",
     "judge.pairs_per_user": "about how many items are judged for a user; both numbers 0: no judge",
     "judge.evaluation_pairs_per_user": "the same for users of the test split, of whom more should be known",
-    "judge.near_share": "share of these that are the nearest items to the profile; all of them are taken",
+    "judge.near_share": "share of these that are the top items of the sources; all of them are taken",
+    "judge.sources": "whose top items are judged in any case",
+    "judge.mode": "`grades`: each item by itself; `pairwise`: which of two, in both orders; `listwise`: windows put in order",
+    "judge.window": "items that are put in order at once, in the mode listwise",
+    "judge.rounds": "in how many lists each item stands, in the modes pairwise and listwise; each list is asked both ways round",
     "judge.middle_share": "share that is drawn from the next ranks, ten times as many as are wanted; the rest at random",
     "judge.max_users": "the most users of whom pairs are judged",
     "judge.seed": "another seed draws other pairs",
@@ -110,4 +130,8 @@ MEANINGS: Mapping[str, str] = {
     "gates.max_unlabeled_share": "of a task's questions that are neither answered nor dead letters; only a warning where"
     " the task ended partial",
     "gates.min_list_items": "of a user's list",
+    "gates.max_label_shift": "population stability index of topics and grades against the last week's run (a warning)",
+    "gates.min_agreement": "Krippendorff's alpha of the labelers of a task (a warning)",
+    "gates.max_cost_per_label_usd": "of a task's labels in this run (a warning)",
+    "gates.max_ungrounded_share": "of the enrichments' claims that their text does not carry (a warning)",
 }  # fmt: skip

@@ -74,7 +74,8 @@ def describe_type(kind: Any, metadata: tuple[Any, ...] = ()) -> str:
         nested = [part for one in inner[1:] for part in (one.metadata if isinstance(one, FieldInfo) else [one])]
         return describe_type(inner[0], tuple(nested))
     if origin in (Union, types.UnionType):
-        return describe_type(next(one for one in inner if one is not type(None)), metadata)
+        told = [describe_type(one, metadata) for one in inner if one is not type(None)]
+        return " or ".join(told)
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inner)
     if origin is tuple:

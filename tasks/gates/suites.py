@@ -24,9 +24,11 @@ AUDITS: Mapping[str, tuple[str, ...]] = {
     "label_counts": ("catalog",),
     "topic_shares": ("catalog",),
     "foreign_topics": ("catalog", "topics"),
+    "repeated_labels": ("catalog",),
     "doubtful_confidences": ("catalog",),
     "judge_grades": ("catalog",),
     "impossible_cosines": ("catalog",),
+    "label_facts": ("catalog", "run_id"),
     "recommendation_summary": ("catalog", "files"),
     "list_lengths": ("catalog", "files"),
     "rank_gaps": ("catalog", "files"),
@@ -61,7 +63,8 @@ def audits_of(expectations: Sequence[Expectation]) -> dict[str, tuple[str, ...]]
 @cache
 def known_expectations() -> Mapping[str, Expectation]:
     """Every expectation by name, with default thresholds: what Data Docs and messages look types and mends up in."""
-    found = [one for suite in SUITES for one in build_suite(suite, GatesConfig(), topics=("any",))]
+    gates = GatesConfig(max_cost_per_label_usd=1.0)
+    found = [one for suite in SUITES for one in build_suite(suite, gates, topics=("any",))]
     return {one.name: one for one in found}
 
 
@@ -139,13 +142,51 @@ def _labels(gates: GatesConfig, topics: Sequence[str], top_n: int) -> tuple[Expe
             mend="see whether the taxonomy covers the catalog, or raise gates.max_abstained_share",
         ),
         *_label_values(),
+        *_label_facts(gates),
         *(_topics(gates, topics) if topics else ()),
+    )  # fmt: skip
+
+
+def _label_facts(gates: GatesConfig) -> tuple[Expectation, ...]:
+    """Warnings all of them: these figures call for a look, and a night is not lost for them."""
+    suite, facts = "labels", "label_facts"
+    cost = gates.max_cost_per_label_usd
+    return (
+        expect_between(
+            suite, "labels_are_stable", frame=facts, column="stability_index", high=gates.max_label_shift,
+            severity="warning", mend="compare this week's labels with the last (`nightjar label report`): new items, a new"
+            " labeler, or one that has changed? Or raise gates.max_label_shift",
+        ),
+        expect_between(
+            suite, "labelers_agree", frame=facts, column="alpha", low=gates.min_agreement, severity="warning",
+            mend="read the disagreements (`nightjar label report`): a guideline is unclear, or a labeler bad; or lower"
+            " gates.min_agreement",
+        ),
+        expect_between(
+            suite, "claims_are_grounded", frame=facts, column="ungrounded_share", high=gates.max_ungrounded_share,
+            severity="warning", mend="look at the column ungrounded of current_enrichments; ask a better model, or raise"
+            " gates.max_ungrounded_share",
+        ),
+        *(
+            ()
+            if cost is None
+            else (
+                expect_between(
+                    suite, "labels_are_cheap", frame=facts, column="cost_per_label_usd", high=cost, severity="warning",
+                    mend="more questions a request, a cheaper endpoint or a cascade; or raise gates.max_cost_per_label_usd",
+                ),
+            )
+        ),
     )  # fmt: skip
 
 
 def _label_values() -> tuple[Expectation, ...]:
     suite = "labels"
     return (
+        expect_no_rows(
+            suite, "repeated_labels", expected="each question one label a producer",
+            mend="report it: a question was landed twice",
+        ),
         expect_no_rows(
             suite, "doubtful_confidences", expected="every confidence a number from 0 to 1",
             mend="report it: a labeler broke its promise; label these again after the repair",

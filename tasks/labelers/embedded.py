@@ -25,6 +25,8 @@ from tasks.labelers.protocol import (
     JudgeAnswer,
     JudgeQuestion,
     PairQuestion,
+    RankAnswer,
+    RankQuestion,
     Reply,
     SimilarAnswer,
     Task,
@@ -33,25 +35,30 @@ from tasks.labelers.protocol import (
     taxonomy_names,
 )
 from tasks.labelers.prototypes import Prototypes
+from tasks.labelers.rank_embedded import answer_rank
 from tasks.labelers.scale import Scale, measure_scale
 from tasks.labelers.similar_embedded import answer_similar
+from tasks.labelers.summaries import MAX_WORDS
+from tasks.labelers.taxonomy import lowest_topics, parents_of
 from tasks.labelers.topics_embedded import answer_topics
 
-LABELER_VERSIONS: dict[Task, str] = {"enrich": "1", "topics": "1", "similar": "1", "judge": "1"}
+LABELER_VERSIONS: dict[Task, str] = {"enrich": "2", "topics": "1", "similar": "2", "judge": "1", "rank": "1"}
 """Raise a task's version with any change of rules, constants or reference texts that changes its answers."""
 
 ITEMS_AT_ONCE = 256
 PAIRS_AT_ONCE = 1024
+LISTS_AT_ONCE = 128
 
 T = TypeVar("T")
-Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
 
 
 class EmbeddedLabeler:
     """A Labeler (see `protocol`) on top of an embedder.
 
     taxonomy and prototypes are needed for topics only: fit the prototypes with `prototypes.fit_prototypes` and store
-    them. aspects are what enrichments should look for. Raises LabelerError when prototypes and taxonomy don't match.
+    them. aspects are what enrichments should look for, summary_words the most words of their
+    summaries. Raises LabelerError when prototypes and taxonomy don't match.
     """
 
     def __init__(
@@ -61,8 +68,9 @@ class EmbeddedLabeler:
         taxonomy: Sequence[TopicDefinition] = (),
         prototypes: Prototypes | None = None,
         aspects: Sequence[str] = (),
+        summary_words: int = MAX_WORDS,
     ) -> None:
-        names = taxonomy_names(taxonomy)
+        names = taxonomy_names(lowest_topics(taxonomy))
         if prototypes is not None and prototypes.names != names:
             raise LabelerError(
                 f"prototypes are for topics {prototypes.names}, the taxonomy has {names}; fit them again"
@@ -71,6 +79,7 @@ class EmbeddedLabeler:
         self._taxonomy = tuple(taxonomy)
         self._prototypes = prototypes
         self._aspects = tuple(aspects)
+        self._summary_words = summary_words
         self._phrases = PhraseVectors(embedder)
 
     @property
@@ -79,13 +88,19 @@ class EmbeddedLabeler:
 
     def fingerprint(self, task: Task) -> str:
         """16 hex digits over the model, our version of the task, and for topics the taxonomy and prototypes, for enrich
-        the aspects."""
+        the aspects and the length of summaries."""
         parts: list[object] = [task, LABELER_VERSIONS[task], self._embedder.fingerprint]
         if task == "topics":
-            parts += [[[t.name, t.description, t.guidelines, list(t.examples)] for t in self._taxonomy]]
+            parts += [
+                # A parent is only told where there is one, so that flat taxonomies keep their fingerprint.
+                [
+                    [t.name, t.description, t.guidelines, list(t.examples), *filter(None, [t.parent])]
+                    for t in self._taxonomy
+                ]
+            ]
             parts += [self._prototypes.version if self._prototypes else ""]
         if task == "enrich":
-            parts += [list(self._aspects)]
+            parts += [list(self._aspects), self._summary_words]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
 
     def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
@@ -97,10 +112,15 @@ class EmbeddedLabeler:
         prototypes = self._prototypes
         if prototypes is None:
             raise LabelerError("the labeler has no topic prototypes; fit them with fit_prototypes and pass them in")
+        parents = parents_of(self._taxonomy)
         return _reply_to_items(
             items,
             lambda chunk: answer_topics(
-                chunk, item_vectors(chunk, self._phrases), prototypes=prototypes, phrases=self._phrases
+                chunk,
+                item_vectors(chunk, self._phrases),
+                prototypes=prototypes,
+                phrases=self._phrases,
+                parents=parents,
             ),
         )
 
@@ -116,6 +136,12 @@ class EmbeddedLabeler:
             for pair, answer in zip(chunk, answer_judge(chunk, phrases=self._phrases, scale=self._scale), strict=True):
                 yield _reply(pair.key, answer)
 
+    def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
+        """Orders by expected grade; see `rank_embedded`. A user about whom nothing is known is a failure."""
+        for chunk in _split(windows, LISTS_AT_ONCE):
+            for window, answer in zip(chunk, answer_rank(chunk, phrases=self._phrases, scale=self._scale), strict=True):
+                yield _reply(window.key, answer)
+
     def _enrich(self, items: Sequence[ItemText]) -> list[Enrichment]:
         return answer_enrich(
             items,
@@ -124,6 +150,7 @@ class EmbeddedLabeler:
             phrases=self._phrases,
             scale=self._scale,
             tone=self._tone,
+            summary_words=self._summary_words,
         )
 
     @cached_property

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from tasks.embedding.protocol import Embedder, Matrix
 from tasks.labelers.aspects import collect_phrases, find_aspects
+from tasks.labelers.grounding import check_enrichment
 from tasks.labelers.keyphrases import KeyPhrase, choose_keyphrases, extract_keyphrases
 from tasks.labelers.phrase_vectors import PhraseVectors
 from tasks.labelers.protocol import Enrichment, ItemText
 from tasks.labelers.scale import Scale
-from tasks.labelers.summaries import summarise
+from tasks.labelers.summaries import MAX_WORDS, summarise
 from tasks.labelers.tone import AUDIENCES, MOODS, NO_AUDIENCE, NO_MOOD, Lexicon, load_lexicon
 
 MAX_KEYWORDS = 8
@@ -54,8 +55,9 @@ def answer_enrich(
     phrases: PhraseVectors,
     scale: Scale,
     tone: Tone,
+    summary_words: int = MAX_WORDS,
 ) -> list[Enrichment]:
-    """One enrichment an item; vectors are the items' own, shape (n, d)."""
+    """One enrichment an item, checked against its text; vectors are the items' own, shape (n, d)."""
     texts = [item.text[:_MAX_CHARS] for item in items]
     keyphrases = [extract_keyphrases(item.title, text) for item, text in zip(items, texts, strict=True)]
     if aspects:
@@ -71,20 +73,17 @@ def answer_enrich(
     audiences = tone.audiences.classify(vectors)
     answers = []
     for item, text, found, mood, audience in zip(items, texts, keyphrases, moods, audiences, strict=True):
-        summary = summarise(item.title, text)
-        answers.append(
-            Enrichment(
-                summary=summary.text,
-                themes=choose_themes(found),
-                mood=mood,
-                audience=audience,
-                keywords=tuple(phrase.text for phrase in choose_keyphrases(found, n=MAX_KEYWORDS)),
-                aspects=find_aspects(
-                    aspects, title=item.title, text=text, keyphrases=found, phrases=phrases, scale=scale
-                ),
-                confidence=summary.coverage,
-            )
+        summary = summarise(item.title, text, max_words=summary_words)
+        enrichment = Enrichment(
+            summary=summary.text,
+            themes=choose_themes(found),
+            mood=mood,
+            audience=audience,
+            keywords=tuple(phrase.text for phrase in choose_keyphrases(found, n=MAX_KEYWORDS)),
+            aspects=find_aspects(aspects, title=item.title, text=text, keyphrases=found, phrases=phrases, scale=scale),
+            confidence=summary.coverage,
         )
+        answers.append(check_enrichment(enrichment, (item.title, item.text, item.author)))
     return answers
 
 

@@ -66,12 +66,20 @@ def answer_judge(
     pairs: Sequence[JudgeQuestion], *, phrases: PhraseVectors, scale: Scale
 ) -> list[JudgeAnswer | Failure]:
     """One answer a pair, in order; a user who states nothing and did nothing is a Failure, not a 0."""
+    scored = score_pairs(pairs, phrases=phrases, scale=scale)
+    return [one if isinstance(one, Failure) else _grade(*one) for one in scored]
+
+
+def score_pairs(
+    pairs: Sequence[JudgeQuestion], *, phrases: PhraseVectors, scale: Scale
+) -> list[tuple[float, str] | Failure]:
+    """The score in [0, 1] behind each grade, which an order is made by, and what it rests on."""
     vectors = _collect_vectors(pairs, phrases)
     # By object, as two users with one profile may have different histories.
     rows_of_user: dict[int, list[int]] = {}
     for row, pair in enumerate(pairs):
         rows_of_user.setdefault(id(pair.user), []).append(row)
-    answers: dict[int, JudgeAnswer | Failure] = {}
+    answers: dict[int, tuple[float, str] | Failure] = {}
     for rows in rows_of_user.values():
         asked = [pairs[row] for row in rows]
         answers |= dict(zip(rows, _answer_user(asked, vectors, phrases, scale), strict=True))
@@ -89,7 +97,7 @@ def _collect_vectors(pairs: Sequence[JudgeQuestion], phrases: PhraseVectors) -> 
 
 def _answer_user(
     pairs: Sequence[JudgeQuestion], vectors: Mapping[str, Matrix], phrases: PhraseVectors, scale: Scale
-) -> list[JudgeAnswer | Failure]:
+) -> list[tuple[float, str] | Failure]:
     user = pairs[0].user
     profile = read_profile(user)
     if not (profile.wanted or profile.avoided or user.history or user.topic_affinity):
@@ -107,7 +115,7 @@ def _answer_user(
         avoided=_weigh_phrases(profile.avoided, items, matrix, phrases, scale, named),
         named=named,
     )
-    return [_grade(float(score), evidence, row) for row, score in enumerate(evidence.scores)]
+    return [(float(score), _explain(evidence, row)) for row, score in enumerate(evidence.scores)]
 
 
 def _weigh_phrases(
@@ -176,14 +184,14 @@ def _weigh_topics(
     return strengths
 
 
-def _grade(score: float, evidence: _Evidence, row: int) -> JudgeAnswer:
+def _grade(score: float, reason: str) -> JudgeAnswer:
     grade = sum(score >= bound for bound in GRADE_BOUNDS)
     low = (-math.inf, *GRADE_BOUNDS)[grade]
     high = (*GRADE_BOUNDS, math.inf)[grade]
     return JudgeAnswer(
         relevance=grade,
         confidence=round(_normal_cdf((high - score) / SCORE_ERROR) - _normal_cdf((low - score) / SCORE_ERROR), 4),
-        reason=_explain(evidence, row),
+        reason=reason,
     )
 
 

@@ -10,24 +10,20 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
 from tasks.contracts.errors import ConfigError
-from tasks.labelers.openai_forms import (
-    EnrichForm,
-    JudgeForm,
-    PromptForm,
-    SimilarForm,
-    TopicsForm,
-    build_enrich_form,
-    build_judge_form,
-    build_similar_form,
-    build_topics_form,
-)
+from tasks.contracts.labels import ConfidenceConfig, ConfidenceMethod, EnrichmentConfig
+from tasks.labelers.openai_enrich import EnrichForm, build_enrich_form
+from tasks.labelers.openai_forms import JudgeForm, PromptForm, build_judge_form
+from tasks.labelers.openai_ranking import RankForm, build_rank_form
+from tasks.labelers.openai_similar import SimilarForm, build_similar_form
+from tasks.labelers.openai_topics import TopicsForm, build_topics_form
 from tasks.labelers.protocol import (
     Enrichment,
     Failure,
@@ -35,6 +31,8 @@ from tasks.labelers.protocol import (
     JudgeAnswer,
     JudgeQuestion,
     PairQuestion,
+    RankAnswer,
+    RankQuestion,
     Reply,
     SimilarAnswer,
     Task,
@@ -42,21 +40,32 @@ from tasks.labelers.protocol import (
     TopicDefinition,
     Usage,
 )
+from tasks.labelers.votes import vote_judge, vote_similar, vote_topics
 from tasks.llm.batch.run import BatchDesk
 from tasks.llm.budget import Budget
-from tasks.llm.cache import ReplyStore
+from tasks.llm.cache import MemoryStore, ReplyStore
 from tasks.llm.engine import Engine
 from tasks.llm.estimate import Estimate
 from tasks.llm.form import Form, Outcome
 from tasks.llm.prompts import PROMPTS_DIR, PromptTemplate
 from tasks.llm.rates import RateWindow
 from tasks.llm.redact import NO_REDACTION, Redaction
+from tasks.llm.samples import SampledForm, gather, sample_questions
 from tasks.llm.types import Endpoint
 
-Q = TypeVar("Q", ItemText, PairQuestion, JudgeQuestion)
-A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+Q = TypeVar("Q", ItemText, PairQuestion, JudgeQuestion, RankQuestion)
+A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
 
-QUESTIONS_PER_REQUEST: Mapping[Task, int] = {"enrich": 2, "topics": 5, "similar": 5, "judge": 5}
+QUESTIONS_PER_REQUEST: Mapping[Task, int] = {"enrich": 2, "topics": 5, "similar": 5, "judge": 5, "rank": 2}
+MEASURED: Mapping[Task, Callable[[Any, int], Any]] = {
+    "topics": vote_topics,
+    "similar": vote_similar,
+    "judge": vote_judge,
+}
+"""The tasks whose confidence may be measured, and how several answers to one question become one."""
+
+SAMPLING_TEMPERATURE = 0.7
+"""At which an endpoint of temperature 0 is asked for several answers: there, all of them would be the same."""
 
 
 class OpenAILabeler:
@@ -66,7 +75,8 @@ class OpenAILabeler:
     where requests per minute are counted (both None: for this labeler alone, without a limit of ours), desk where
     batches are noted; an endpoint of mode "batch" needs one. redaction is applied to every text of others.
     questions_per_request overrides the defaults by task; it is no part of the fingerprint, because batches differ in
-    size within a run anyway.
+    size within a run anyway. gold_examples is how many of people's labels stand beside an item whose topics are asked,
+    confidence where the confidence of topics, verdicts and grades comes from; other tasks state their own.
     """
 
     def __init__(
@@ -76,6 +86,9 @@ class OpenAILabeler:
         api_key: SecretStr | None = None,
         taxonomy: Sequence[TopicDefinition] = (),
         aspects: Sequence[str] = (),
+        enrichment: EnrichmentConfig | None = None,
+        gold_examples: int = 0,
+        confidence: ConfidenceConfig | None = None,
         store: ReplyStore | None = None,
         budget: Budget | None = None,
         window: RateWindow | None = None,
@@ -85,12 +98,23 @@ class OpenAILabeler:
         prompts_dir: Path = PROMPTS_DIR,
         seed: int = 0,
     ) -> None:
-        self._engine = Engine(
-            endpoint, api_key=api_key, store=store, budget=budget, window=window, desk=desk, seed=seed
+        self._budget = budget
+        self._confidence = confidence or ConfidenceConfig()
+        self._make_engine = partial(
+            Engine,
+            api_key=api_key,
+            store=MemoryStore() if store is None else store,
+            budget=budget,
+            window=window,
+            desk=desk,
+            seed=seed,
         )
+        self._engine = self._make_engine(endpoint)
         self._redaction = redaction
         self._taxonomy = tuple(taxonomy)
         self._aspects = tuple(aspects)
+        self._enrichment = enrichment or EnrichmentConfig()
+        self._gold_examples = gold_examples
         self._sizes = {**QUESTIONS_PER_REQUEST, **(questions_per_request or {})}
         self._prompts_dir = prompts_dir
         for task, size in self._sizes.items():
@@ -104,8 +128,11 @@ class OpenAILabeler:
         return f"openai:{self._engine.endpoint.model}"
 
     def fingerprint(self, task: Task) -> str:
-        """16 hex digits of server, model, sampling, prompt (with taxonomy and aspects) and reply schema."""
-        parts = [self._engine.endpoint.identity, self.template(task).hash]
+        """16 hex digits of server, model, sampling, prompt (with taxonomy and aspects), reply schema, and how confidence is
+        measured."""
+        parts: list[Any] = [self._engine_for(task).endpoint.identity, self.template(task).hash]
+        if self._method(task) == "samples":
+            parts.append({"samples": self._confidence.samples})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
@@ -124,18 +151,74 @@ class OpenAILabeler:
         """A grade for every pair, as they come in; each request is about one user."""
         return self._ask("judge", self._judge_form, pairs)
 
+    def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
+        """An order of every list, as they come in; each request is about one user."""
+        return self._ask("rank", self._rank_form, windows)
+
     def estimate(self, task: Task, questions: Iterable[Any]) -> Estimate:
         """What asking `questions` of `task` would take, with one rendered prompt; asks nothing."""
-        return self._engine.estimate(self._form(task), questions, size=self._sizes[task])
+        form: Form[Any, Any] = self._form(task)
+        if self._method(task) == "samples":
+            form, questions = SampledForm(form), sample_questions(questions, self._confidence.samples)
+        return self._engine_for(task).estimate(form, questions, size=self._sizes[task])
 
     def template(self, task: Task) -> PromptTemplate:
         """The prompt of a task with this catalog's taxonomy and aspects."""
         return self._form(task).template
 
+    @property
+    def budget(self) -> Budget | None:
+        """What may still be spent; None: no limit."""
+        return self._budget
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the labels must know of how they came about; empty where all is as the settings say."""
+        made = [form for name, form in vars(self).items() if name.endswith("_form")]
+        tallies = [form.measure.tally for form in made if form.measure is not None]
+        n_stated, n_measured = sum(one.n_stated for one in tallies), sum(one.n_measured for one in tallies)
+        if not n_stated:
+            return ()
+        who = f"endpoint {self._engine.endpoint.name!r} sent no log-probabilities that could be read"
+        return (f"{n_stated} of {n_stated + n_measured} confidences are as the model states them, because {who}",)
+
     def _ask(self, task: Task, form: Form[Q, A], questions: Iterable[Q]) -> Iterator[Reply[A]]:
-        with closing(self._engine.ask(form, questions, size=self._sizes[task])) as outcomes:
+        if self._method(task) == "samples":
+            yield from self._ask_often(task, form, questions)
+            return
+        with closing(self._engine_for(task).ask(form, questions, size=self._sizes[task])) as outcomes:
             for outcome in outcomes:
                 yield self._to_reply(outcome)
+
+    def _ask_often(self, task: Task, form: Form[Q, A], questions: Iterable[Q]) -> Iterator[Reply[A]]:
+        n, engine, sampled = self._confidence.samples, self._engine_for(task), SampledForm(form)
+        with closing(engine.ask(sampled, sample_questions(questions, n), size=self._sizes[task])) as outcomes:
+            for gathered in gather(outcomes, n):
+                outcome = gathered.outcome
+                if gathered.answers:
+                    outcome = replace(outcome, answer=MEASURED[task](gathered.answers, n), trouble=None)
+                yield self._to_reply(outcome)
+
+    def _method(self, task: Task) -> ConfidenceMethod:
+        return self._confidence.method if task in MEASURED else "stated"
+
+    @property
+    def _is_measured(self) -> bool:
+        return self._confidence.method == "logprobs"
+
+    def _engine_for(self, task: Task) -> Engine:
+        return self._engine if self._method(task) == "stated" else self._measuring_engine
+
+    @cached_property
+    def _measuring_engine(self) -> Engine:
+        """The engine that asks in the way in which confidences are measured."""
+        endpoint = self._engine.endpoint
+        if self._confidence.method == "logprobs":
+            return self._make_engine(endpoint.model_copy(update={"wants_logprobs": True}))
+        sampling = endpoint.sampling
+        if sampling.temperature == 0:
+            sampling = sampling.model_copy(update={"temperature": SAMPLING_TEMPERATURE})
+        return self._make_engine(endpoint.model_copy(update={"sampling": sampling}))
 
     def _to_reply(self, outcome: Outcome[Q, A]) -> Reply[A]:
         used = outcome.usage
@@ -157,21 +240,32 @@ class OpenAILabeler:
             "topics": lambda: self._topics_form,
             "similar": lambda: self._similar_form,
             "judge": lambda: self._judge_form,
+            "rank": lambda: self._rank_form,
         }
         return forms[task]()
 
     @cached_property
     def _enrich_form(self) -> EnrichForm:
-        return build_enrich_form(self._prompts_dir, self._aspects, redaction=self._redaction)
+        return build_enrich_form(self._prompts_dir, self._aspects, redaction=self._redaction, config=self._enrichment)
 
     @cached_property
     def _topics_form(self) -> TopicsForm:
-        return build_topics_form(self._prompts_dir, self._taxonomy, redaction=self._redaction)
+        return build_topics_form(
+            self._prompts_dir,
+            self._taxonomy,
+            redaction=self._redaction,
+            gold_examples=self._gold_examples,
+            is_measured=self._is_measured,
+        )
 
     @cached_property
     def _similar_form(self) -> SimilarForm:
-        return build_similar_form(self._prompts_dir, redaction=self._redaction)
+        return build_similar_form(self._prompts_dir, redaction=self._redaction, is_measured=self._is_measured)
 
     @cached_property
     def _judge_form(self) -> JudgeForm:
-        return build_judge_form(self._prompts_dir, redaction=self._redaction)
+        return build_judge_form(self._prompts_dir, redaction=self._redaction, is_measured=self._is_measured)
+
+    @cached_property
+    def _rank_form(self) -> RankForm:
+        return build_rank_form(self._prompts_dir, redaction=self._redaction)

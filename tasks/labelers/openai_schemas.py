@@ -20,13 +20,14 @@ class AspectWords(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     aspect: Annotated[Words, Field(description="the name of the aspect")]
-    words: Annotated[Words, Field(description="a few words taken from the item")]
+    words: Annotated[Words, Field(description="a few words that say what it is in this item")]
+    quote: Annotated[Words, Field(description="the passage that says so, copied from the item to the letter")]
 
 
 class _Described(NumberedAnswer):
     """What every description holds."""
 
-    summary: Annotated[Words, Field(description="one or two sentences")]
+    summary: Annotated[Words, Field(description="a few sentences")]
     themes: Annotated[list[Words], Field(min_length=1, max_length=10, description="one to five subjects, best first")]
     mood: Annotated[Words, Field(description="the tone in one or two words")]
     audience: Annotated[Words, Field(description="who would seek this item out, in a few words")]
@@ -68,6 +69,7 @@ class SimilarReply(NumberedAnswer):
     reason: Annotated[Words, Field(description="one short sentence")]
     is_similar: Annotated[bool, Field(description="whether the two items are similar")]
     probability: Annotated[Probability, Field(description="the probability, from 0 to 1, that they are similar")]
+    same_topic: Annotated[bool, Field(description="whether the two items belong to the same subject")]
 
 
 class JudgeReply(NumberedAnswer):
@@ -75,4 +77,14 @@ class JudgeReply(NumberedAnswer):
 
     reason: Annotated[Words, Field(description="one short sentence")]
     relevance: Annotated[Number, Field(ge=0, le=3, description="the grade: 0, 1, 2 or 3")]
+    confidence: Annotated[Probability, Field(description=CONFIDENCE)]
+
+
+class RankReply(NumberedAnswer):
+    """The order of one list of items for the person."""
+
+    reason: Annotated[Words, Field(description="one short sentence")]
+    order: Annotated[
+        list[Number], Field(description="the numbers of all items of the list, best first, each exactly once")
+    ]
     confidence: Annotated[Probability, Field(description=CONFIDENCE)]

@@ -13,19 +13,32 @@ from typing import Generic, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Task = Literal["enrich", "topics", "similar", "judge"]
+Task = Literal["enrich", "topics", "similar", "judge", "rank"]
 Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class GoldExample:
+    """What people filed an item under: its title and topic ("": none of these)."""
+
+    title: str
+    topic: str
+
+
+@dataclass(frozen=True)
 class ItemText:
-    """One item as a labeler sees it; `key` is the item's content hash."""
+    """One item as a labeler sees it; `key` is the item's content hash.
+
+    topic is its primary topic where that is known, examples are people's labels of the nearest items.
+    """
 
     key: str
     title: str
     text: str
     author: str = ""
     vector: Vector | None = None
+    topic: str = ""
+    examples: tuple[GoldExample, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,8 +83,23 @@ class JudgeQuestion:
 
 
 @dataclass(frozen=True)
+class RankQuestion:
+    """In which order would this user care for these items? At least two, in the order in which they are shown."""
+
+    user: UserText
+    items: tuple[ItemText, ...]
+
+    @property
+    def key(self) -> str:
+        return "|".join((self.user.key, *(item.key for item in self.items)))
+
+
+@dataclass(frozen=True)
 class Enrichment:
-    """What the item is about. `aspects` maps an aspect's name to a few words taken from the text."""
+    """What the item is about. `aspects` maps an aspect's name to a few words taken from the text.
+
+    n_claims counts what was checked against the text, ungrounded holds the claims that the text does not carry.
+    """
 
     summary: str
     themes: tuple[str, ...]
@@ -80,6 +108,8 @@ class Enrichment:
     keywords: tuple[str, ...]
     aspects: Mapping[str, str]
     confidence: float
+    n_claims: int = 0
+    ungrounded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,11 +138,15 @@ class TopicAnswer:
 
 @dataclass(frozen=True)
 class SimilarAnswer:
-    """Whether two items are near-duplicates, with the probability that they are in [0, 1]."""
+    """Whether two items are near-duplicates, with the probability that they are in [0, 1].
+
+    is_same_topic: whether they belong together without being the same; None where the labeler does not say.
+    """
 
     is_similar: bool
     confidence: float
     reason: str
+    is_same_topic: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +154,15 @@ class JudgeAnswer:
     """Relevance: 0 would not care, 1 might glance, 2 would read, 3 would be delighted. confidence in [0, 1]."""
 
     relevance: int
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class RankAnswer:
+    """The rank of each item shown, 1 the most relevant, no ties, in the order of the question."""
+
+    ranks: tuple[int, ...]
     confidence: float
     reason: str
 
@@ -144,7 +187,7 @@ class Failure:
     attempts: int = 1
 
 
-A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
 
 
 @dataclass(frozen=True)
@@ -165,6 +208,7 @@ class TopicDefinition:
     description: str
     guidelines: str = ""
     examples: tuple[str, ...] = ()
+    parent: str = ""
 
 
 class Labeler(Protocol):
@@ -186,6 +230,8 @@ class Labeler(Protocol):
     def verify_similar(self, pairs: Iterable[PairQuestion]) -> Iterator[Reply[SimilarAnswer]]: ...
 
     def judge(self, pairs: Iterable[JudgeQuestion]) -> Iterator[Reply[JudgeAnswer]]: ...
+
+    def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]: ...
 
 
 def taxonomy_names(taxonomy: Sequence[TopicDefinition]) -> tuple[str, ...]:

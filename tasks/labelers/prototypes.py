@@ -1,5 +1,6 @@
 """Topic prototypes: a centre for each topic, learned from the catalog without a single gold label. Pure.
 
+Only topics without children have one: an upper topic is answered through those below it. Time O(rounds x items x topics).
 Start at the embedding of the topic's description; ten times over, give every item to its nearest centre and move each
 centre to the mean of its items. The description stays in that mean as if it were a few items, so that a topic with few
 items can't drift away from what it is said to be. (Seeded spherical k-means: Basu et al. 2002; Dhillon & Modha 2001.)
@@ -21,6 +22,7 @@ from tasks.embedding.protocol import Embedder, Matrix
 from tasks.labelers.calibration import estimate_accuracy, fit_temperature, outlier_fence
 from tasks.labelers.protocol import TopicDefinition, taxonomy_names
 from tasks.labelers.sentences import split_sentences
+from tasks.labelers.taxonomy import lowest_topics
 
 DESCRIPTION_WEIGHT = 5
 """How many items a topic's description counts for; negligible beside hundreds of items, dominant beside one or two."""
@@ -83,7 +85,7 @@ class Prototypes:
 def fit_prototypes(
     vectors: Matrix, taxonomy: Sequence[TopicDefinition], *, embedder: Embedder, rounds: int = 10
 ) -> Prototypes:
-    """Fit a centre for each topic to the items' unit vectors, shape (n, d).
+    """Fit a centre for each topic without children to the items' unit vectors, shape (n, d).
 
     n = 0, or rounds = 0, leaves every centre at its description. The order of the items does not matter.
     Raises LabelerError for an empty taxonomy or vectors of another dimension.
@@ -94,15 +96,14 @@ def fit_prototypes(
         raise LabelerError(
             f"vectors have shape {vectors.shape}, expected (n, {embedder.dimension}); embed the catalog again"
         )
-    described = embed_topics(taxonomy, embedder)
+    lowest = lowest_topics(taxonomy)
+    described = embed_topics(lowest, embedder)
     refined = refine_centres(vectors, described, rounds=rounds)
     cosines = held_out_cosines(vectors, described, refined)
-    accuracy = estimate_accuracy(
-        (vectors @ described.T).argmax(axis=1), cosines.argmax(axis=1), n_classes=len(taxonomy)
-    )
+    accuracy = estimate_accuracy((vectors @ described.T).argmax(axis=1), cosines.argmax(axis=1), n_classes=len(lowest))
     fence = outlier_fence(cosines.max(axis=1))
     return Prototypes(
-        names=taxonomy_names(taxonomy),
+        names=taxonomy_names(lowest),
         centres=refined.centres,
         temperature=fit_temperature(cosines, fence=fence, expected_accuracy=accuracy),
         fence=fence,

@@ -2,6 +2,7 @@
 
 Sentences vote for those whose words they share, by PageRank with a bias towards the opening (LexRank, Erkan & Radev 2004;
 TextRank, Mihalcea & Tarau 2004). Nothing is rewritten, so a summary can't say what the text does not.
+Time O(sentences²), of which at most sixty are read.
 """
 
 from __future__ import annotations
@@ -35,29 +36,29 @@ class Summary:
     coverage: float
 
 
-def summarise(title: str, text: str) -> Summary:
-    """At most three sentences and sixty words of `text` (of `title`, where there is no text), in their own order."""
+def summarise(title: str, text: str, *, max_words: int = MAX_WORDS) -> Summary:
+    """At most three sentences and max_words words of `text` (of `title`, where there is no text), in their own order."""
     sentences = split_sentences(text)[:_MAX_READ] or [title.strip()]
     stems = [content_stems(sentence) for sentence in sentences]
-    chosen = _choose(sentences, stems)
+    chosen = _choose(sentences, stems, max_words)
     whole = Counter(stem for sentence in stems for stem in sentence)
     said = Counter(stem for index in chosen for stem in stems[index])
     summary = " ".join(sentences[index] for index in chosen)
     words = summary.split()
-    if len(words) > MAX_WORDS:
-        summary = " ".join(words[: MAX_WORDS - 1]) + " …"
+    if len(words) > max_words:
+        summary = " ".join(words[: max_words - 1]) + " …"
     return Summary(summary, round(_cosine(said, whole), 4))
 
 
-def _choose(sentences: Sequence[str], stems: Sequence[Sequence[str]]) -> list[int]:
+def _choose(sentences: Sequence[str], stems: Sequence[Sequence[str]], max_words: int) -> list[int]:
     lengths = [len(sentence.split()) for sentence in sentences]
-    if len(sentences) <= MAX_SENTENCES and sum(lengths) <= MAX_WORDS:
+    if len(sentences) <= MAX_SENTENCES and sum(lengths) <= max_words:
         return list(range(len(sentences)))
     similar = _compare_sentences(stems)
     ranks = _rank(similar)
-    fitting = [index for index, length in enumerate(lengths) if _MIN_SENTENCE_WORDS <= length <= MAX_WORDS]
+    fitting = [index for index, length in enumerate(lengths) if _MIN_SENTENCE_WORDS <= length <= max_words]
     chosen: list[int] = []
-    left = MAX_WORDS
+    left = max_words
     for index in sorted(fitting, key=lambda index: (-ranks[index], index)):
         is_new = all(similar[index, other] < _SAME_SENTENCE for other in chosen)
         if len(chosen) < MAX_SENTENCES and lengths[index] <= left and is_new:

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import cast, get_args
 
 from tasks.contracts.asking import BudgetConfig, TaskBudget
-from tasks.contracts.choose import choose_endpoint
-from tasks.contracts.context import StepContext
+from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.contracts.errors import ConfigError
 from tasks.contracts.plan import PlanLine
 from tasks.labelers.protocol import Task
@@ -22,19 +21,24 @@ from warehouse.connection import Warehouse
 TASKS = get_args(Task)
 Limits = tuple[int | None, float | None]
 """Requests and US dollars; None: no limit."""
+Spent = tuple[int, float]
+"""Requests and US dollars."""
 
 
-def budget_for(task: Task, context: StepContext, warehouse: Warehouse) -> Budget | None:
-    """What `task` may ask from now on, None without a limit.
+def budget_for(
+    task: Task, context: StepContext, warehouse: Warehouse, *, endpoint: EndpointSettings, spent: Spent = (0, 0.0)
+) -> Budget | None:
+    """What `task` may ask of `endpoint` from now on, None without a limit; spent is what the task has asked tonight.
 
     Raises ConfigError where money is limited and the task's endpoint states no price: the limit could never be reached.
     """
-    endpoint = choose_endpoint(task, context)
-    if endpoint is None:
-        return None
-    spent = warehouse.query("queries/run_spending", run_id=context.run_id, catalog=context.catalog.name)
+    earlier = warehouse.query("queries/run_spending", run_id=context.run_id, catalog=context.catalog.name)
     requests, cost_usd = left_for(
-        task, context.catalog.budget, spent_requests=spent["requests"][0], spent_usd=spent["cost_usd"][0]
+        task,
+        context.catalog.budget,
+        spent_requests=earlier["requests"][0],
+        spent_usd=earlier["cost_usd"][0],
+        spent_here=spent,
     )
     if cost_usd is not None and not endpoint.is_priced:
         raise ConfigError(
@@ -46,18 +50,22 @@ def budget_for(task: Task, context: StepContext, warehouse: Warehouse) -> Budget
     return Budget(max_requests=requests, max_cost_usd=cost_usd)
 
 
-def left_for(task: Task, budget: BudgetConfig, *, spent_requests: int, spent_usd: float) -> Limits:
-    """The smaller of the task's limit and what is left of the run's, at least 0.
+def left_for(
+    task: Task, budget: BudgetConfig, *, spent_requests: int, spent_usd: float, spent_here: Spent = (0, 0.0)
+) -> Limits:
+    """The smaller of what is left of the task's limit and of the run's, at least 0; spent_here is the task's own share.
 
     >>> left_for("judge", BudgetConfig(max_requests=10, judge=TaskBudget(max_requests=8)), spent_requests=4, spent_usd=0.0)
     (6, None)
     """
-    own: TaskBudget = getattr(budget, task)
-    requests = [limit for limit in (own.max_requests,) if limit is not None]
-    requests += [max(0, limit - spent_requests) for limit in (budget.max_requests,) if limit is not None]
-    cost_usd = [limit for limit in (own.max_cost_usd,) if limit is not None]
-    cost_usd += [max(0.0, limit - spent_usd) for limit in (budget.max_cost_usd,) if limit is not None]
-    return min(requests, default=None), min(cost_usd, default=None)
+    own: TaskBudget = getattr(budget, {"rank": "judge"}.get(task, task))
+    here, here_usd = spent_here
+    requests = [(own.max_requests, here), (budget.max_requests, spent_requests + here)]
+    cost_usd = [(own.max_cost_usd, here_usd), (budget.max_cost_usd, spent_usd + here_usd)]
+    return (
+        min((max(0, limit - used) for limit, used in requests if limit is not None), default=None),
+        min((max(0.0, limit - used) for limit, used in cost_usd if limit is not None), default=None),
+    )
 
 
 def note_budget(lines: Sequence[PlanLine], budget: BudgetConfig) -> list[PlanLine]:

@@ -15,14 +15,16 @@ from tasks.contracts.errors import MissingInputError
 from tasks.embedding.protocol import Embedder
 from tasks.labelers.embedded import EmbeddedLabeler
 from tasks.labelers.openai import OpenAILabeler
+from tasks.labelers.openai_verify import VerifyingLabeler
 from tasks.labelers.protocol import Labeler, Task, TopicDefinition
 from tasks.labelers.prototypes import Prototypes, fit_prototypes
 from tasks.labeling.activate import activate
-from tasks.labeling.budget import budget_for
+from tasks.labeling.budget import Spent, budget_for
 from tasks.labeling.embedder import embedder_for
 from tasks.labeling.endpoint import make_endpoint
 from tasks.labeling.prompt_versions import store_prompt
 from tasks.labeling.replies import WarehouseBook, WarehouseStore
+from tasks.labeling.verifying import add_verifier
 from tasks.labeling.window import shared_window
 from tasks.llm.batch.run import BatchDesk
 from tasks.llm.budget import Budget
@@ -35,22 +37,44 @@ from warehouse.vectors import read_vectors
 BATCHES = "batches"
 
 
-def build_labeler(task: Task, context: StepContext, warehouse: Warehouse) -> Labeler:
-    """The labeler that answers `task` for this catalog; its fingerprint is today's from now on."""
-    labeler = make_labeler(task, context, warehouse)
+def build_labeler(
+    task: Task,
+    context: StepContext,
+    warehouse: Warehouse,
+    *,
+    wanted: str | None = None,
+    spent: Spent = (0, 0.0),
+    is_first: bool = True,
+) -> Labeler:
+    """The labeler that answers `task` for this catalog, its prompt stored; as the first, its rows count from now on.
+
+    wanted is one of several labelers, None the first of the catalog's; spent is what the task has asked already tonight.
+    """
+    labeler = make_labeler(task, context, warehouse, wanted=wanted, spent=spent)
     prompt_hash = ""
-    if isinstance(labeler, OpenAILabeler):
-        template = labeler.template(task)
+    asked = labeler.labeler if isinstance(labeler, VerifyingLabeler) else labeler
+    if isinstance(asked, OpenAILabeler):
+        template = asked.template(task)
         prompt_hash = template.hash
         store_prompt(warehouse, context, task=task, template=template)
-    fingerprint = labeler.fingerprint(task)
-    activate(warehouse, context, task=task, fingerprint=fingerprint, labeler=labeler.name, prompt_hash=prompt_hash)
+    if is_first:
+        fingerprint = labeler.fingerprint(task)
+        activate(warehouse, context, task=task, fingerprint=fingerprint, labeler=labeler.name, prompt_hash=prompt_hash)
     return labeler
 
 
-def make_labeler(task: Task, context: StepContext, warehouse: Warehouse) -> Labeler:
+def make_labeler(
+    task: Task, context: StepContext, warehouse: Warehouse, *, wanted: str | None = None, spent: Spent = (0, 0.0)
+) -> Labeler:
     """The same without activating it, as `nightjar plan` needs it."""
-    endpoint = choose_endpoint(task, context)
+    labeler = _make_labeler(task, context, warehouse, wanted=wanted, spent=spent)
+    return add_verifier(labeler, context, warehouse, spent=spent) if task == "enrich" else labeler
+
+
+def _make_labeler(
+    task: Task, context: StepContext, warehouse: Warehouse, *, wanted: str | None, spent: Spent
+) -> Labeler:
+    endpoint = choose_endpoint(task, context, wanted)
     if endpoint is not None:
         replies = warehouse.replies
         return ask_endpoint(
@@ -58,14 +82,20 @@ def make_labeler(task: Task, context: StepContext, warehouse: Warehouse) -> Labe
             context,
             endpoint,
             store=WarehouseStore(replies, task),
-            budget=budget_for(task, context, warehouse),
+            budget=budget_for(task, context, warehouse, endpoint=endpoint, spent=spent),
             desk=BatchDesk(WarehouseBook(replies, task), warehouse.folder / BATCHES),
         )
     catalog, taxonomy = context.catalog, _taxonomy(context)
     embedder = embedder_for(context.embedding_model)
     needs_prototypes = task == "topics" and bool(taxonomy)
     prototypes = _prototypes(warehouse, context, taxonomy, embedder) if needs_prototypes else None
-    return EmbeddedLabeler(embedder, taxonomy=taxonomy, prototypes=prototypes, aspects=catalog.aspects)
+    return EmbeddedLabeler(
+        embedder,
+        taxonomy=taxonomy,
+        prototypes=prototypes,
+        aspects=catalog.aspects,
+        summary_words=catalog.enrichment.summary_words,
+    )
 
 
 def ask_endpoint(
@@ -84,6 +114,9 @@ def ask_endpoint(
         api_key=endpoint.api_key,
         taxonomy=_taxonomy(context),
         aspects=catalog.aspects,
+        enrichment=catalog.enrichment,
+        gold_examples=catalog.topics.gold_examples,
+        confidence=catalog.confidence,
         store=store,
         budget=budget,
         # Each process has a fake provider of its own, so that nobody shares its limits.
@@ -96,14 +129,15 @@ def ask_endpoint(
 
 def must_fit_prototypes(context: StepContext, warehouse: Warehouse) -> bool:
     """Whether the embedded labeler would fit its topic prototypes anew, so that all topic labels were due."""
-    if choose_endpoint("topics", context) is not None:
+    panel = context.catalog.labelers.panel("topics")
+    if all(choose_endpoint("topics", context, wanted) is not None for wanted in panel):
         return False
     return _stored_prototypes(warehouse, context, _basis(warehouse, context)) is None
 
 
 def _taxonomy(context: StepContext) -> list[TopicDefinition]:
     return [
-        TopicDefinition(topic.name, topic.description, topic.guidelines, topic.examples)
+        TopicDefinition(topic.name, topic.description, topic.guidelines, topic.examples, topic.parent)
         for topic in context.catalog.taxonomy
     ]
 
@@ -147,5 +181,8 @@ def _basis(warehouse: Warehouse, context: StepContext) -> str:
     """All that prototypes are fitted from, but the items themselves."""
     catalog = context.catalog
     embedding = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="embed_items")
-    taxonomy = [topic.model_dump(mode="json") for topic in catalog.taxonomy]
+    # A parent is only told where there is one, so that flat taxonomies keep the prototypes that they have.
+    taxonomy = [
+        topic.model_dump(mode="json", exclude=None if topic.parent else {"parent"}) for topic in catalog.taxonomy
+    ]
     return hash_config(taxonomy, embedding, context.embedding_model, catalog.topics.refit_rounds)

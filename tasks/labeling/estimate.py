@@ -8,19 +8,25 @@ from itertools import count
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.labelers.openai import OpenAILabeler
-from tasks.labelers.protocol import ItemText, JudgeQuestion, Labeler, PairQuestion, Task
+from tasks.labelers.openai_verify import VerifyingLabeler
+from tasks.labelers.protocol import ItemText, JudgeQuestion, Labeler, PairQuestion, RankQuestion, Task
 
 
 def estimate_line(
     task: Task,
     context: StepContext,
     labeler: Labeler,
-    questions: Iterable[ItemText] | Iterable[PairQuestion] | Iterable[JudgeQuestion],
+    questions: Iterable[ItemText] | Iterable[PairQuestion] | Iterable[JudgeQuestion] | Iterable[RankQuestion],
     *,
     note: str = "",
 ) -> PlanLine:
     """The plan's line for the questions that are due. Stored replies are free, and not counted as requests."""
     name = context.catalog.name
+    if isinstance(labeler, VerifyingLabeler):
+        told = f"what {labeler.verifier} is asked to verify is not counted"
+        return estimate_line(
+            task, context, labeler.labeler, questions, note="; ".join(part for part in (note, told) if part)
+        )
     if not isinstance(labeler, OpenAILabeler):
         return PlanLine(task, name, sum(1 for _ in questions), labeler.name, note=note)
     counted = count()

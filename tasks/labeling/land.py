@@ -16,12 +16,23 @@ import polars as pl
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import StepError, UnfinishedError
 from tasks.contracts.report import StepReport, StoppedStage
-from tasks.labelers.protocol import Enrichment, JudgeAnswer, Labeler, Reply, SimilarAnswer, Task, TopicAnswer, Usage
+from tasks.labelers.openai import OpenAILabeler
+from tasks.labelers.protocol import (
+    Enrichment,
+    JudgeAnswer,
+    Labeler,
+    RankAnswer,
+    Reply,
+    SimilarAnswer,
+    Task,
+    TopicAnswer,
+    Usage,
+)
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 from warehouse.landing import Landing
 
-Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer)
+Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
 
 PROGRESS_EVERY = 50
 SPENT = ("requests", "tokens_in", "tokens_out", "cost_usd")
@@ -67,15 +78,14 @@ def land_replies(
     )
     landed = _Landed()
     try:
-        for number, reply in enumerate(replies, start=1):
-            if number % PROGRESS_EVERY == 0:
-                context.progress(number, None)
-            landed.add(reply)
-            _land(reply, landing, origin={**origin, "created_at": utc_now()}, row_of=row_of)
+        with landing:
+            for number, reply in enumerate(replies, start=1):
+                if number % PROGRESS_EVERY == 0:
+                    context.progress(number, None)
+                landed.add(reply)
+                _land(reply, landing, origin={**origin, "created_at": utc_now()}, row_of=row_of)
     except (UnfinishedError, KeyboardInterrupt) as end:
         landed.end = end
-    finally:
-        landing.flush()
     if context.is_strict and landing.n_dead:
         raise StepError(f"{landing.n_dead} questions of task {task!r} ended as dead letters; see `nightjar status`")
     report = _report(landed, landing, labeler=labeler, n_due=0 if landed.end is None else count_due())
@@ -101,6 +111,8 @@ class _Landed:
 
 def _report(landed: _Landed, landing: Landing, *, labeler: Labeler, n_due: int) -> StepReport:
     spent, notes = landed.spent, [f"asked {labeler.name}"]
+    if isinstance(labeler, OpenAILabeler):
+        notes += labeler.notes
     if landed.end is not None:
         is_stopped = isinstance(landed.end, KeyboardInterrupt)
         notes.append("stopped: all that was answered is stored" if is_stopped else str(landed.end))

@@ -16,6 +16,7 @@ from tasks.labelers.openai import OpenAILabeler
 from tasks.labelers.protocol import Task
 from tasks.labeling.build import ask_endpoint
 from tasks.labeling.prompt_versions import PromptVersion, describe_template, find_version, read_active
+from tasks.labeling.ranked import order_fingerprint
 from tasks.labeling.samples import sample_question
 from tasks.llm.types import Prompt
 from warehouse.connection import DATABASE, open_warehouse
@@ -74,7 +75,8 @@ def compare_prompts(task: Task, context: StepContext, *, against: str | None) ->
             f"the labels of {task!r} in catalog {context.catalog.name!r} are by {active.labeler}, and no prompt of theirs"
             " is on record; say --against HASH for another"
         )
-    is_same = labeler.fingerprint(task) == active.fingerprint
+    judged = order_fingerprint(labeler, context.catalog.judge)
+    is_same = (judged if task == "judge" else labeler.fingerprint(task)) == active.fingerprint
     notes = []
     if before.hash == now.hash and not is_same and not against:
         notes.append(f"the prompt is the same, but model or endpoint are not those of {active.labeler}")

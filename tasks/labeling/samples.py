@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.contracts.context import StepContext
-from tasks.labelers.protocol import ItemText, JudgeQuestion, PairQuestion, Task, UserText
+from tasks.labelers.protocol import ItemText, JudgeQuestion, PairQuestion, RankQuestion, Task, UserText
 from warehouse.connection import Warehouse
 
 MADE_UP_ITEMS = (
@@ -27,16 +27,18 @@ MADE_UP_USER = UserText(
 
 def sample_question(
     task: Task, context: StepContext, warehouse: Warehouse | None
-) -> tuple[ItemText | PairQuestion | JudgeQuestion, bool]:
+) -> tuple[ItemText | PairQuestion | JudgeQuestion | RankQuestion, bool]:
     """A question, and whether it is made up."""
     items = _items(context, warehouse)
-    user = _user(context, warehouse) if task == "judge" else None
-    is_made_up = len(items) < (2 if task == "similar" else 1)
+    user = _user(context, warehouse) if task in ("judge", "rank") else None
+    is_made_up = len(items) < (2 if task in ("similar", "rank") else 1)
     shown = MADE_UP_ITEMS if is_made_up else items
     if task == "similar":
         return PairQuestion(shown[0], shown[1], cosine=1.0), is_made_up
     if task == "judge":
         return JudgeQuestion(user or MADE_UP_USER, shown[0]), is_made_up or user is None
+    if task == "rank":
+        return RankQuestion(user or MADE_UP_USER, shown[:2]), is_made_up or user is None
     return shown[0], is_made_up
 
 

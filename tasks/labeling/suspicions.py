@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 
 from tasks.contracts.context import StepContext
-from tasks.labelers.protocol import ItemText, JudgeQuestion, UserText
+from tasks.labelers.protocol import ItemText, JudgeQuestion, RankQuestion, UserText
 from tasks.llm.suspicion import find_injections
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
@@ -22,6 +22,7 @@ from warehouse.connection import Warehouse
 ROWS = 50
 SECONDS = 1.0
 Source = Literal["item", "profile"]
+OfUser = TypeVar("OfUser", JudgeQuestion, RankQuestion)
 
 
 class SuspicionWatch:
@@ -40,7 +41,7 @@ class SuspicionWatch:
             self._look(item.key, "\n".join((item.title, item.author, item.text)), source="item")
             yield item
 
-    def profiles(self, questions: Iterable[JudgeQuestion]) -> Iterator[JudgeQuestion]:
+    def profiles(self, questions: Iterable[OfUser]) -> Iterator[OfUser]:
         """The questions as they are; each profile is looked at once."""
         for question in questions:
             if question.user.key not in self._profiles:

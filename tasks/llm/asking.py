@@ -27,7 +27,7 @@ class Asked(Generic[T]):
     attempts: int = 1
 
 
-async def ask(client: ChatClient, prompt: Prompt, *, read: Callable[[str], T], tokens_out: int = 0) -> Asked[T]:
+async def ask(client: ChatClient, prompt: Prompt, *, read: Callable[[Completion], T], tokens_out: int = 0) -> Asked[T]:
     """Ask a prompt, and once more with what was wrong when `read` raises InvalidReplyError.
 
     tokens_out is about how long the reply will be. A refusal and a cut-off are not asked again: the same question would
@@ -45,7 +45,7 @@ async def ask(client: ChatClient, prompt: Prompt, *, read: Callable[[str], T], t
             return Asked(None, trouble=trouble, usage=meter.usage, attempts=attempt)
         raw = completion.text
         try:
-            value = read(raw)
+            value = read(completion)
         except InvalidReplyError as error:
             complaint = str(error)
             messages = prompt.messages + _complain(raw, complaint, n_questions=prompt.n_questions)

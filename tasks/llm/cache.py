@@ -71,7 +71,7 @@ class Keys:
         self._shared: tuple[Prompt, bytes] | None = None
 
     def of(self, prompt: Prompt) -> str:
-        """SHA-256 of server, model, sampling, messages and schema: all that changes the answer.
+        """SHA-256 of server, model, sampling, messages, schema and sample: all that changes the answer.
 
         Not in it: the key, timeouts, prices, limits, the endpoint's name, and how a schema is handed to this server.
         """
@@ -81,7 +81,8 @@ class Keys:
             text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
             digest = hashlib.sha256(text.encode()).digest()
             self._shared = (prompt, digest)
-        return hashlib.sha256(digest + prompt.user.encode("utf-8", errors="surrogatepass")).hexdigest()
+        sample = f"\x00sample {prompt.sample}" if prompt.sample else ""
+        return hashlib.sha256(digest + f"{prompt.user}{sample}".encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def reply_key(endpoint: Endpoint, prompt: Prompt) -> str:

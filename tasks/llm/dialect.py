@@ -1,7 +1,7 @@
 """What a server understands of a request: found out once by what it refuses, then remembered.
 
-A request starts with all we would like (`json_schema`, temperature, seed, a token limit). A refusal that names one of
-these takes it away; a refusal that names nothing tries the next reply format as long as none has worked.
+A request starts with all we would like (`json_schema`, temperature, seed, log-probabilities, a token limit). A refusal
+that names one of these takes it away; a refusal that names nothing tries the next reply format as long as none has worked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tasks.llm.errors import RejectedError
-from tasks.llm.types import Endpoint, Message, Prompt
+from tasks.llm.types import Endpoint, Message, Prompt, Sampling
 
 Format = Literal["json_schema", "json_object", "text"]
 _NEXT_FORMAT: Mapping[Format, Format] = {"json_schema": "json_object", "json_object": "text"}
@@ -52,7 +52,7 @@ def next_dialect(dialect: Dialect, refusal: RejectedError, *, is_proven: bool) -
     """The dialect to try after a refusal; None when the refusal is about the question, not about how it was asked."""
     if refusal.code != "rejected":
         return None
-    for name in ("temperature", "seed"):
+    for name in ("temperature", "seed", "logprobs"):
         if name in refusal.named and name not in dialect.dropped:
             return replace(dialect, dropped=dialect.dropped | {name})
     if dialect.limit_name in refusal.named and dialect.limit_name not in dialect.dropped:
@@ -69,7 +69,8 @@ def build_body(endpoint: Endpoint, prompt: Prompt, messages: list[Message], *, d
     sampling = endpoint.sampling
     wishes = {
         "temperature": sampling.temperature,
-        "seed": sampling.seed,
+        "seed": seed_of(sampling, prompt),
+        "logprobs": endpoint.wants_logprobs or None,
         dialect.limit_name: sampling.max_output_tokens,
     }
     body: dict[str, Any] = {"model": endpoint.model, "messages": messages, **sampling.extra}
@@ -79,6 +80,11 @@ def build_body(endpoint: Endpoint, prompt: Prompt, messages: list[Message], *, d
         return body | {"response_format": {"type": "json_schema", "json_schema": schema}}
     body["messages"] = [_describe_schema(messages[0], prompt), *messages[1:]]
     return body | ({"response_format": {"type": "json_object"}} if dialect.format == "json_object" else {})
+
+
+def seed_of(sampling: Sampling, prompt: Prompt) -> int | None:
+    """The endpoint's own seed; another one for each further asking of the same questions, or they would be answered alike."""
+    return sampling.seed if not prompt.sample else (sampling.seed or 0) + prompt.sample
 
 
 def _describe_schema(system: Message, prompt: Prompt) -> Message:

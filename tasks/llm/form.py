@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from tasks.llm.reading import Read
-from tasks.llm.types import NOTHING_USED, Prompt, TokenUsage, Trouble
+from tasks.llm.types import NOTHING_USED, Prompt, Token, TokenUsage, Trouble
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -31,11 +31,16 @@ class Form(Protocol[Q_contra, A_co]):
         """The prompt that asks `questions`, numbered from 1 in this order."""
         ...
 
-    def read(self, text: str, questions: Sequence[Q_contra]) -> Sequence[Read[A_co]]:
-        """One answer per question, in their order; raises InvalidReplyError for a reply that is not exactly that."""
+    def read(
+        self, text: str, questions: Sequence[Q_contra], tokens: Sequence[Token] | None = None
+    ) -> Sequence[Read[A_co]]:
+        """One answer per question, in their order; raises InvalidReplyError for a reply that is not exactly that.
+
+        tokens are those of a reply that has just come in, None for the text of a stored one.
+        """
         ...
 
-    def split(self, text: str, n_questions: int) -> Sequence[str]:
+    def split(self, text: str, n_questions: int, tokens: Sequence[Token] = ()) -> Sequence[str]:
         """The reply to n questions as one canonical reply for each, without knowing the questions.
 
         Raises InvalidReplyError for a reply that does not fit the schema; `read` checks the rest.

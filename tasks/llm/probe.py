@@ -21,7 +21,7 @@ from tasks.llm.pace import Pace
 from tasks.llm.rates import RateLimits
 from tasks.llm.schema import NumberedAnswer, Words, build_schema
 from tasks.llm.structured import read_answers
-from tasks.llm.types import Endpoint, Prompt, TokenUsage
+from tasks.llm.types import Completion, Endpoint, Prompt, TokenUsage
 
 
 class _Colour(NumberedAnswer):
@@ -42,12 +42,14 @@ PROBE = Prompt(
 @dataclass(frozen=True)
 class ProbeResult:
     """What an endpoint is: the model that answered, the reply format it understands, tokens of the question, the limits
-    that its headers state, whether it has a Batch API, and how long the reply took."""
+    that its headers state, whether it tells the probabilities of tokens, whether it has a Batch API, and how long the reply
+    took."""
 
     model: str
     format: Format
     usage: TokenUsage
     limits: RateLimits
+    has_logprobs: bool
     has_batches: bool
     seconds: float
 
@@ -58,11 +60,19 @@ def probe(endpoint: Endpoint, *, api_key: SecretStr | None = None) -> ProbeResul
 
 
 async def _probe(endpoint: Endpoint, api_key: SecretStr | None) -> ProbeResult:
+    endpoint = endpoint.model_copy(update={"wants_logprobs": True})
+    has_logprobs = False
+
+    def read(completion: Completion) -> list[_Colour]:
+        nonlocal has_logprobs
+        has_logprobs = bool(completion.tokens)
+        return read_answers(completion.text, _Colour, n_questions=1)
+
     pace, known = Pace(endpoint), KnownDialects.of(endpoint)
     client = ChatClient(endpoint, pace, api_key=api_key, known=known, budget=Budget(), rng=random.Random(0))
     began = time.monotonic()
     try:
-        asked = await ask(client, PROBE, read=lambda text: read_answers(text, _Colour, n_questions=1))
+        asked = await ask(client, PROBE, read=read)
     finally:
         await client.close()
     seconds = time.monotonic() - began
@@ -73,6 +83,7 @@ async def _probe(endpoint: Endpoint, api_key: SecretStr | None) -> ProbeResult:
         format=known.first.format,
         usage=asked.usage,
         limits=pace.limits,
+        has_logprobs=has_logprobs,
         has_batches=await _has_batches(endpoint, api_key),
         seconds=seconds,
     )

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from tasks.llm.logprobs import Values, keep_values
 from tasks.llm.schema import NumberedAnswer
 
 A_co = TypeVar("A_co", covariant=True)
@@ -23,11 +24,13 @@ class Read(Generic[A_co]):
     text: str
 
 
-def canonical_text(reply: NumberedAnswer) -> str:
+def canonical_text(reply: NumberedAnswer, values: Values | None = None) -> str:
     """The reply with `reply` as its only answer, numbered 1, fields in the order of the schema, without spaces.
+
+    values, where they were measured, are kept beside it.
 
     >>> canonical_text(NumberedAnswer(number=7))
     '{"answers":[{"number":1}]}'
     """
     row = reply.model_copy(update={"number": 1}).model_dump(mode="json")
-    return json.dumps({"answers": [row]}, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(keep_values(row, values), ensure_ascii=False, separators=(",", ":"))

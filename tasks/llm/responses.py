@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from tasks.contracts.errors import LabelerError, TerminalError
 from tasks.llm.errors import BusyError, NoAnswerError, RejectedError
+from tasks.llm.logprobs import read_tokens
 from tasks.llm.types import Completion, Endpoint, TokenUsage
 
 SHOWN_CHARS = 300
@@ -81,6 +82,7 @@ def _read_completion(body: Any, where: str) -> Completion:
         refusal=_storable(str(message.get("refusal") or "")),
         model=str(body.get("model") or ""),
         usage=_read_usage(body.get("usage")),
+        tokens=read_tokens(choice),
     )
 
 

@@ -27,7 +27,7 @@ from tasks.llm.form import Form, Outcome
 from tasks.llm.interrupts import Interrupts
 from tasks.llm.pace import Pace
 from tasks.llm.reading import Read
-from tasks.llm.types import NOTHING_USED, Endpoint, TokenUsage, Trouble
+from tasks.llm.types import NOTHING_USED, Completion, Endpoint, TokenUsage, Trouble
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -169,8 +169,8 @@ class Run(Generic[Q, A]):
         prompt = self._form.render(job.questions)
         tokens_out = self._form.tokens_per_answer * len(job.asked)
 
-        def read(text: str) -> Sequence[Read[A]]:
-            return self._form.read(text, job.questions)
+        def read(completion: Completion) -> Sequence[Read[A]]:
+            return self._form.read(completion.text, job.questions, completion.tokens)
 
         self._n_jobs += 1
         self._background.submit(job, lambda: ask(self._client, prompt, read=read, tokens_out=tokens_out))

@@ -55,7 +55,7 @@ class Endpoint(BaseModel):
     an answer end the stage. max_in_flight is a ceiling: how many requests are in flight below it adapts to the server.
     requests_per_minute and tokens_per_minute None: as the server's own headers say. mode "batch" asks through the Batch
     API and waits batch_wait_seconds for a batch to end; one that takes longer is picked up by a later run. There a token
-    costs batch_price_share of its price.
+    costs batch_price_share of its price. wants_logprobs asks for the probability of each token of a reply.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -80,6 +80,7 @@ class Endpoint(BaseModel):
     mode: Literal["online", "batch"] = "online"
     batch_wait_seconds: Annotated[float, Field(ge=0)] = 6 * 3600.0
     batch_price_share: Annotated[float, Field(ge=0)] = 0.5
+    wants_logprobs: bool = False
     outage_after: Annotated[int, Field(ge=1)] = 10
 
     @property
@@ -97,7 +98,9 @@ class Endpoint(BaseModel):
     def identity(self) -> dict[str, Any]:
         """All of the endpoint that changes its answers, as JSON values, and nothing else."""
         provider = self.provider or self.shown_url.partition("://")[2].rstrip("/").lower()
-        return {"provider": provider, "model": self.model, "sampling": self.sampling.model_dump(mode="json")}
+        identity = {"provider": provider, "model": self.model, "sampling": self.sampling.model_dump(mode="json")}
+        # A reply without them does not hold what a reply with them does; and without the wish nothing has changed.
+        return identity | ({"logprobs": True} if self.wants_logprobs else {})
 
     def cost_usd(self, usage: TokenUsage) -> float:
         """What `usage` costs at this endpoint's prices."""
@@ -141,13 +144,17 @@ class Meter:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One request: instructions shared by all, the questions numbered 1..n_questions, the JSON schema of the reply."""
+    """One request: instructions shared by all, the questions numbered 1..n_questions, the JSON schema of the reply.
+
+    sample tells askings of the same questions apart, where several answers to each are wanted.
+    """
 
     system: str
     user: str
     schema_name: str
     schema: Mapping[str, Any]
     n_questions: int
+    sample: int = 0
 
     @property
     def messages(self) -> list[Message]:
@@ -161,15 +168,24 @@ class Prompt:
         return sum(len(text.encode("utf-8", errors="replace")) for text in texts)
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a reply: its bytes, and the natural logarithm of its probability, at most 0."""
+
+    data: bytes
+    logprob: float
+
+
 @dataclass(frozen=True)
 class Completion:
-    """What the server answered to one request, before anybody believed it."""
+    """What the server answered to one request, before anybody believed it; tokens where it was asked for them."""
 
     text: str
     finish_reason: str = "stop"
     refusal: str = ""
     model: str = ""
     usage: TokenUsage = NOTHING_USED
+    tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Judge questions: pairs of users and contents, with profile, history, item text, topics and vectors.
+"""Judge questions, and lists to be put in order: users with profile and history, contents with text, topics and vectors.
 
 Reads users, weighted_interactions, items, topic labels and vectors, a block of users at a time, so that each profile and
 history is read once. Memory O(block of users + items asked about).
@@ -7,13 +7,14 @@ history is read once. Memory O(block of users + items asked about).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from tasks.contracts.context import StepContext
-from tasks.labelers.protocol import ItemText, JudgeQuestion, UserText
+from tasks.labelers.protocol import ItemText, JudgeQuestion, RankQuestion, UserText
 from warehouse.connection import Warehouse
 from warehouse.vectors import read_vectors
 
@@ -32,6 +33,26 @@ def make_questions(warehouse: Warehouse, context: StepContext, pairs: pl.DataFra
         for row in pairs.join(block.to_frame(), on="user_id", how="semi", maintain_order="left").iter_rows(named=True):
             item, topics = texts[row["content_hash"]]
             yield JudgeQuestion(user=users[row["user_id"]], item=item, topics=topics)
+
+
+def make_rank_questions(
+    warehouse: Warehouse, context: StepContext, lists: Sequence[tuple[str, tuple[str, ...]]]
+) -> Iterator[RankQuestion]:
+    """A question for each list (user id, content hashes as shown), in the order given, which goes by user."""
+    if not lists:
+        return
+    texts = _item_texts(warehouse, context, pl.Series([key for _, keys in lists for key in keys]).unique())
+    items = {
+        key: replace(item, topic=max(sorted(topics), key=lambda name: topics[name]) if topics else "")
+        for key, (item, topics) in texts.items()
+    }
+    user_ids = list(dict.fromkeys(user_id for user_id, _ in lists))
+    users: dict[str, UserText] = {}
+    for user_id, keys in lists:
+        if user_id not in users:
+            start = user_ids.index(user_id)
+            users = _user_texts(warehouse, context, user_ids[start : start + BLOCK_USERS])
+        yield RankQuestion(users[user_id], tuple(items[key] for key in keys))
 
 
 def _item_texts(

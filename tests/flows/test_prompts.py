@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tasks.labelers import openai
-from tasks.llm.prompts import PROMPTS_DIR
+from tasks.llm.prompts import PROMPTS_DIR, load_prompt
 from tests.flows.conftest import Nightjar
 from tests.night import Nights, SmallCatalog
 
-TASKS = ("enrich", "topics", "similar", "judge")
+TASKS = ("enrich", "topics", "similar", "judge", "rank")
+VERSIONS = {task: load_prompt(PROMPTS_DIR / f"{task}.md").version for task in TASKS}
 
 
 @pytest.fixture
@@ -41,10 +42,10 @@ def test_prompt_is_shown_with_a_question_of_the_catalog(
     nights.run("ingest")
     shown = nightjar("prompts", "show", task, "--catalog", catalog.file)
     assert shown.code == 0, shown.err
-    assert f"--- {task} of news\ntask: {task}\nversion: 1\nnote: " in shown.out
+    assert f"--- {task} of news\ntask: {task}\nversion: {VERSIONS[task]}\nnote: " in shown.out
     assert "# System" in shown.out
     assert nights.value("select title from items order by content_hash limit 1") in shown.out
-    if task == "judge":
+    if task in ("judge", "rank"):
         assert "Reader u00 follows sport" in shown.out
     if task == "topics":
         assert "match, goal, team, league" in shown.out
@@ -76,7 +77,7 @@ def test_labels_are_kept_with_the_prompt_they_were_made_with(nights: Nights) -> 
     [(of_labels, labeler)] = nights.rows("select prompt_hash, labeler from active_fingerprints where task = 'topics'")
     assert labeler == "openai:fake"
     rows = nights.rows("select prompt_hash, task, catalog, version, schema ->> 'type' from prompt_versions")
-    assert rows == [(of_labels, "topics", "news", "1", "object")]
+    assert rows == [(of_labels, "topics", "news", VERSIONS["topics"], "object")]
     assert "match, goal" in nights.value("select system_text from prompt_versions")
 
 
@@ -98,7 +99,7 @@ def test_changed_prompt_is_compared_and_its_labels_would_be_due(
     assert "+Never guess." in shown.out
     assert "30 labels would be due again" in shown.out
     before = nights.value("select prompt_hash from prompt_versions")
-    assert f"--- topics {before} (version 1)" in shown.out
+    assert f"--- topics {before} (version {VERSIONS['topics']})" in shown.out
     assert nightjar("prompts", "diff", "topics", "--against", before[:6]).out == shown.out
     assert nights.run("topics")["topics"].rows_in == 30
     assert nights.value("select count(*) from prompt_versions") == 2

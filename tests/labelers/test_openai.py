@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.contracts.errors import ConfigError
+from tasks.contracts.labels import EnrichmentConfig
 from tasks.labelers.openai import OpenAILabeler
 from tasks.labelers.protocol import (
     ItemText,
@@ -24,6 +25,7 @@ from tasks.labelers.protocol import (
     UserText,
 )
 from tasks.llm.cache import MemoryStore
+from tasks.llm.redact import Redaction
 from tasks.llm.types import Endpoint, Sampling
 from tests.llm.data import read_recorded
 from tests.llm.fake_server import Answer, FakeServer, Request, Script, completion
@@ -121,7 +123,7 @@ def test_topics_that_make_no_sense_fail(topics: list[dict[str, Any]], message: s
 
 def test_enrichment_holds_the_aspects_that_were_asked_for() -> None:
     described = {"summary": "A thing.", "themes": ["things"], "mood": "sober", "audience": "all", "keywords": ["thing"]}
-    aspects = [{"aspect": "place", "words": "by the sea"}]
+    aspects = [{"aspect": "place", "words": "by the sea", "quote": "Text of 1"}]
     with FakeServer(replying(lambda n, text: {**described, "aspects": aspects, "confidence": 0.7})) as server:
         [reply] = labeler_of(server, aspects=("Place", "Price")).enrich([item(1)])
         assert reply.answer is not None
@@ -132,16 +134,69 @@ def test_enrichment_holds_the_aspects_that_were_asked_for() -> None:
         assert (reply.answer.aspects, reply.answer.themes, reply.answer.confidence) == ({}, ("things",), 0.7)
 
 
+def test_a_summary_that_is_far_too_long_is_asked_again() -> None:
+    described = {"themes": ["things"], "mood": "sober", "audience": "all", "keywords": [], "confidence": 0.7}
+
+    def script(request: Request) -> Answer:
+        n_words = 16 if request.n == 1 else 15
+        return completion({"answers": [{"number": 1, "summary": " ".join(["word"] * n_words), **described}]})
+
+    with FakeServer(script) as server:
+        [reply] = labeler_of(server, enrichment=EnrichmentConfig(summary_words=10)).enrich([item(1)])
+    assert reply.answer is not None
+    assert "the summary has 16 words; write at most 10" in server.requests[1].last
+
+
+def test_length_and_voice_are_in_the_prompt_and_change_its_fingerprint() -> None:
+    plain, warm, short = (
+        OpenAILabeler(QUIET, enrichment=config)
+        for config in (None, EnrichmentConfig(voice="a friendly bookseller"), EnrichmentConfig(summary_words=25))
+    )
+    assert "as a friendly bookseller would say it" in warm.template("enrich").system
+    assert "at most 25 words" in short.template("enrich").system
+    assert "voice" not in plain.template("enrich").system
+    assert len({labeler.fingerprint("enrich") for labeler in (plain, warm, short)}) == 3
+    assert len({labeler.fingerprint("topics") for labeler in (labeler_for_topics(one) for one in (None, "x"))}) == 1
+
+
+def labeler_for_topics(voice: str | None) -> OpenAILabeler:
+    return OpenAILabeler(QUIET, taxonomy=TAXONOMY, enrichment=EnrichmentConfig(voice=voice or ""))
+
+
+def test_claims_are_checked_against_the_item_as_it_is_and_as_it_was_shown() -> None:
+    described = {"themes": ["things"], "mood": "sober", "audience": "all", "confidence": 0.7}
+    aspects = [{"aspect": "place", "words": "Rome", "quote": "in Rome"}]
+    told = {"summary": "Write to [email] in Oslo.", "keywords": ["price"], "aspects": aspects}
+    with FakeServer(replying(lambda n, text: {**described, **told})) as server:
+        labeler = labeler_of(server, aspects=("Place",), redaction=Redaction.of(["email"]))
+        [reply] = labeler.enrich([item(1, "The price is 3. Write to ann@example.org in Bergen.")])
+    assert reply.answer is not None
+    assert reply.answer.n_claims == 3
+    assert reply.answer.ungrounded == (
+        "summary: 'Oslo' is not in the text",
+        "aspect Place: 'in Rome' is not in the text",
+    )
+
+
+def test_a_similar_pair_has_the_same_topic_whatever_the_model_says() -> None:
+    row = {"reason": "so", "is_similar": True, "probability": 0.9, "same_topic": False}
+    with FakeServer(lambda r: completion({"answers": [{"number": 1, **row}]})) as server:
+        [reply] = labeler_of(server).verify_similar([PairQuestion(item(1), item(2), 0.9)])
+    assert reply.answer is not None
+    assert reply.answer.is_same_topic is True
+
+
 def test_a_verdict_that_contradicts_its_probability_is_asked_again() -> None:
     def script(request: Request) -> Answer:
         probability = 0.95 if request.n == 1 else 0.05
-        return completion({"answers": [{"number": 1, "reason": "so", "is_similar": False, "probability": probability}]})
+        row = {"number": 1, "reason": "so", "is_similar": False, "probability": probability, "same_topic": True}
+        return completion({"answers": [row]})
 
     with FakeServer(script) as server:
         [reply] = labeler_of(server).verify_similar([PairQuestion(item(1), item(2), 0.9)])
     assert reply.key == "item-key-1|item-key-2"
     assert reply.answer is not None
-    assert (reply.answer.is_similar, reply.answer.confidence) == (False, 0.05)
+    assert (reply.answer.is_similar, reply.answer.confidence, reply.answer.is_same_topic) == (False, 0.05, True)
     assert "is_similar false contradicts probability 0.95" in server.requests[1].last
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from tasks.labelers.protocol import ItemText, PairQuestion, SimilarAnswer
 from tasks.labelers.similar_embedded import answer_similar, compare_texts, probability_of_meaning
 
@@ -54,3 +58,22 @@ def test_higher_cosine_is_never_less_similar() -> None:
     evidence = compare_texts(STORY, STORY[:80])
     probabilities = [probability_of_meaning(cosine / 20, evidence) for cosine in range(21)]
     assert probabilities == sorted(probabilities)
+
+
+@pytest.mark.parametrize(
+    ("topics", "expected"),
+    [(("sport", "sport"), True), (("sport", "tech"), False), (("sport", ""), None), (("", ""), None)],
+)
+def test_pairs_of_one_topic_belong_together_where_both_topics_are_known(
+    topics: tuple[str, str], expected: bool | None
+) -> None:
+    a, b = ItemText("a", "Pier closed", STORY), ItemText("b", "Queues", "Passengers complained of two boats in spring.")
+    answer = ask(replace(a, topic=topics[0]), replace(b, topic=topics[1]), 0.76)
+    assert (answer.is_similar, answer.is_same_topic) == (False, expected)
+    assert ask(a, b, 0.76) == replace(answer, is_same_topic=None)
+
+
+def test_near_duplicates_belong_together_whatever_their_topics() -> None:
+    a, b = ItemText("a", "Pier closed", STORY, topic="sport"), ItemText("b", "", STORY.split(". ")[0], topic="tech")
+    assert ask(a, b, 0.6).is_same_topic
+    assert ask(a, replace(a, key="b", topic="tech"), 0.6).is_same_topic

@@ -35,7 +35,7 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
         "confidence": 0.7,
     },
     "mock-topics": {"reason": "a mock chose", "topics": [{"topic": "space", "confidence": 0.9}]},
-    "mock-similar": {"reason": "a mock compared", "is_similar": True, "probability": 0.8},
+    "mock-similar": {"reason": "a mock compared", "is_similar": True, "probability": 0.8, "same_topic": True},
     "mock-judge": {"reason": "a mock weighed", "relevance": 2, "confidence": 0.6},
 }
 ERRORS: Mapping[str, Mapping[str, Any]] = {

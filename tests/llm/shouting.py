@@ -12,7 +12,7 @@ from tasks.llm.hostile import Data, Fence
 from tasks.llm.reading import Read, canonical_text
 from tasks.llm.schema import NumberedAnswer, Words, build_schema
 from tasks.llm.structured import read_answers
-from tasks.llm.types import Endpoint, Prompt
+from tasks.llm.types import Endpoint, Prompt, Token
 from tests.llm.fake_server import Answer, FakeServer, Request, completion
 
 
@@ -36,14 +36,14 @@ class ShoutForm:
         user = "\n".join(fence.wrap(text) for text in texts)
         return Prompt("Shout each word.", user, "shout", build_schema(Shout, {}), len(questions))
 
-    def read(self, text: str, questions: Sequence[str]) -> list[Read[str]]:
+    def read(self, text: str, questions: Sequence[str], tokens: Sequence[Token] | None = None) -> list[Read[str]]:
         answers = read_answers(text, Shout, n_questions=len(questions))
         for question, answer in zip(questions, answers, strict=True):
             if answer.word != question.upper():
                 raise InvalidReplyError(f"{answer.word!r} is not {question!r} in capitals")
         return [Read(answer.word, canonical_text(answer)) for answer in answers]
 
-    def split(self, text: str, n_questions: int) -> list[str]:
+    def split(self, text: str, n_questions: int, tokens: Sequence[Token] = ()) -> list[str]:
         return [canonical_text(answer) for answer in read_answers(text, Shout, n_questions=n_questions)]
 
 

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tasks.contracts.errors import ConfigError, TerminalError, UnfinishedError
-from tasks.labelers.openai_forms import build_topics_form
+from tasks.labelers.openai_topics import build_topics_form
 from tasks.labelers.protocol import ItemText, TopicAnswer, TopicDefinition
 from tasks.labeling.replies import WarehouseBook, WarehouseStore
 from tasks.llm.batch.book import BatchBook, MemoryBook

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from tasks.labelers.openai import OpenAILabeler
-from tasks.labelers.openai_forms import build_topics_form
+from tasks.labelers.openai_topics import build_topics_form
 from tasks.labelers.protocol import ItemText
 from tasks.llm.prompts import PROMPTS_DIR
 from tests.llm.canaries import CANARIES, HOSTS, TAXONOMY

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.labelers.openai_forms import build_enrich_form, build_judge_form, build_similar_form, build_topics_form
+from tasks.labelers.openai_enrich import build_enrich_form
+from tasks.labelers.openai_forms import build_judge_form
+from tasks.labelers.openai_similar import build_similar_form
+from tasks.labelers.openai_topics import build_topics_form
 from tasks.labelers.protocol import ItemText, JudgeQuestion, PairQuestion, TopicDefinition, UserText
 from tasks.llm.prompts import PROMPTS_DIR
 from tests.llm.data import FUZZ
@@ -34,7 +37,7 @@ DESCRIBED = {
     "confidence": SHARES,
 }
 ASPECTS = st.lists(
-    st.fixed_dictionaries({"aspect": st.sampled_from(["Place", "PRICE"]), "words": WORDS}),
+    st.fixed_dictionaries({"aspect": st.sampled_from(["Place", "PRICE"]), "words": WORDS, "quote": WORDS}),
     max_size=2,
     unique_by=lambda row: row["aspect"],
 )
@@ -49,7 +52,12 @@ ROWS = {
     "topics": st.fixed_dictionaries({"reason": WORDS, "topics": TOPICS}),
     "similar": SHARES.flatmap(
         lambda share: st.fixed_dictionaries(
-            {"reason": WORDS, "is_similar": st.just(share > 0.5), "probability": st.just(share)}
+            {
+                "reason": WORDS,
+                "is_similar": st.just(share > 0.5),
+                "probability": st.just(share),
+                "same_topic": st.booleans(),
+            }
         )
     ),
     "judge": st.fixed_dictionaries({"reason": WORDS, "relevance": st.integers(0, 3), "confidence": SHARES}),

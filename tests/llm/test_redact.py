@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.contracts.errors import ConfigError
-from tasks.labelers.openai_forms import build_enrich_form, build_judge_form, build_similar_form, build_topics_form
+from tasks.labelers.openai_enrich import build_enrich_form
+from tasks.labelers.openai_forms import build_judge_form
+from tasks.labelers.openai_similar import build_similar_form
+from tasks.labelers.openai_topics import build_topics_form
 from tasks.labelers.protocol import ItemText, JudgeQuestion, PairQuestion, TopicDefinition, UserText
 from tasks.llm.prompts import PROMPTS_DIR
 from tasks.llm.redact import NO_REDACTION, WINDOW, Redaction

@@ -14,6 +14,7 @@ from tasks.labelers.protocol import Reply, Task
 from tests.fake_embedder import HashingEmbedder
 from tests.night import Nights, SmallCatalog, plug_embedder
 from tests.scripted_labeler import A, ScriptedLabeler
+from tests.tasks.staff import Reader, hire
 
 Begin = Callable[..., None]
 
@@ -112,3 +113,9 @@ def unfinished(monkeypatch: pytest.MonkeyPatch) -> UnfinishedLabeler:
     plugged = UnfinishedLabeler()
     plugged.plug(monkeypatch)
     return plugged
+
+
+@pytest.fixture
+def staff(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reader]:
+    """Several labelers of topics, by the names that a catalog file gives them."""
+    return hire(monkeypatch)

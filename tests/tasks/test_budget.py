@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from tasks.contracts.asking import BudgetConfig
+from tasks.contracts.choose import find_endpoint
 from tasks.contracts.errors import ConfigError
 from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.labeling.budget import budget_for, note_budget
+from tasks.labeling.build import make_labeler
 from tasks.runs import record_stage
 from tests.night import Nights, SmallCatalog, with_key
 from warehouse.clock import utc_now
@@ -32,7 +34,9 @@ def left(
     catalog.more = budget
     catalog.save()
     with open_warehouse(nights.folder) as warehouse:
-        found = budget_for(task, nights.context(), warehouse)
+        context = nights.context()
+        endpoint = find_endpoint(task, context)
+        found = budget_for(task, context, warehouse, endpoint=endpoint)
     return None if found is None else (found.max_requests, found.max_cost_usd)
 
 
@@ -66,7 +70,11 @@ def test_budget_in_money_needs_prices(nights: Nights, catalog: SmallCatalog) -> 
 
 
 def test_embedded_labeler_has_no_budget(nights: Nights, catalog: SmallCatalog) -> None:
-    assert left(nights, catalog, '[labelers]\njudge = "embedded"\n[budget]\nmax_cost_usd = 1.0') is None
+    nights.changes = {"endpoints": with_key(UNANSWERED, price_in=0.0, price_out=0.0)}
+    catalog.more = '[labelers]\njudge = "embedded"\n[budget]\nmax_cost_usd = 1.0'
+    catalog.save()
+    with open_warehouse(nights.folder) as warehouse:
+        assert make_labeler("judge", nights.context(), warehouse).name.startswith("embedded:")
 
 
 def test_budget_of_a_run_is_shared_by_its_stages(nights: Nights, catalog: SmallCatalog) -> None:

@@ -179,7 +179,7 @@ def test_a_plan_knows_what_is_stored(nights: Nights, server: FakeServer) -> None
     with open_warehouse(nights.folder) as warehouse:
         warehouse.connection.execute("delete from topic_labels")
     with copy_warehouse(nights.folder) as copy:
-        line = plan_topics(nights.context(folder=copy))
+        (line,) = plan_topics(nights.context(folder=copy))
     assert (line.requests, line.cost_usd) == (0, 0.0)
     assert "31" in line.note
     with open_replies(nights.folder) as replies:

@@ -9,6 +9,7 @@ from tasks.similar import group_items
 from tests.night import Nights, SmallCatalog
 from tests.scripted_labeler import ScriptedLabeler
 from tests.tasks.conftest import Begin
+from warehouse.connection import open_warehouse
 
 NIGHT = ("ingest", "embed", "similar")
 
@@ -111,6 +112,25 @@ def test_lower_threshold_looks_everything_up_again(
     assert report.notes[-1].startswith("30 contents scanned")
     assert report.rows_in == nights.value("select count(*) from similar_pairs") > 0
     assert nights.value("select min(cosine) from similar_pairs") >= 0.3
+
+
+def test_topics_of_both_items_are_known_to_the_verifier(nights: Nights, catalog: SmallCatalog) -> None:
+    add_copy(catalog, "i04", "i31", text="But this one goes on to tell of other things, of money and of weather.")
+    catalog.more = "[similar]\nmin_cosine = 0.3"
+    nights.run("ingest", "embed", "similar")
+    assert nights.column("select distinct is_same_topic from similarity_labels where not is_similar") == [None]
+    nights.run("topics")
+    with open_warehouse(nights.folder) as warehouse:
+        warehouse.connection.execute("delete from similarity_labels")
+    nights.run("similar")
+    labeled = nights.rows("""
+        select labels.is_similar, labels.is_same_topic, a.primary_topic = b.primary_topic
+        from similarity_labels as labels
+        join current_topic_labels as a on a.content_hash = labels.hash_a
+        join current_topic_labels as b on b.content_hash = labels.hash_b
+    """)
+    assert {False, True} == {same for _, same, _ in labeled}
+    assert all(same == (similar or equal) for similar, same, equal in labeled)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_prototypes_are_fitted_anew_when_the_catalog_has_outgrown_them(
     begin(*NIGHT)
     add_items(catalog, 8)
     nights.run("ingest", "embed")
-    assert plan_topics(nights.context()).rows_due == 38
+    assert plan_topics(nights.context())[0].rows_due == 38
     assert nights.run("topics")["topics"].rows_in == 38
     assert nights.value("select count(*) from topic_prototypes") == 2
     assert nights.run(*NIGHT)["topics"].rows_in == 0
@@ -78,7 +78,7 @@ def test_catalog_without_a_taxonomy_has_no_topics(nights: Nights, catalog: Small
     catalog.has_taxonomy = False
     report = nights.run(*NIGHT)["topics"]
     assert (report.rows_in, report.notes) == (0, ("the catalog has no taxonomy: no topics",))
-    assert plan_topics(nights.context()).note == "the catalog has no taxonomy"
+    assert plan_topics(nights.context())[0].note == "the catalog has no taxonomy"
 
 
 def test_topics_are_stored_best_first(nights: Nights, labeler: ScriptedLabeler) -> None:

@@ -100,6 +100,7 @@ def test_a_fault_of_ingest_is_found(warehouse: Warehouse, statement: str, failed
         ("update topic_labels set primary_topic = 'sprot'", {"foreign_topics": 3, "topics_are_known": 1, "no_topic_takes_all": 1}),
         ("update topic_labels set confidence = 1.5 where content_hash = 'h1'", {"doubtful_confidences": 1}),
         ("update enrichments set confidence = 'nan'", {"doubtful_confidences": 3}),
+        ("insert into topic_labels from topic_labels where content_hash = 'h1'", {"repeated_labels": 1}),
         ("update similarity_labels set cosine = 2", {"impossible_cosines": 1}),
         ("update topic_labels set primary_topic = null", {"few_abstentions": 1}),
     ],
@@ -107,6 +108,24 @@ def test_a_fault_of_ingest_is_found(warehouse: Warehouse, statement: str, failed
 def test_a_fault_of_labels_is_found(warehouse: Warehouse, statement: str, failed: dict[str, int]) -> None:
     change(warehouse, statement)
     assert failures(audit(warehouse, "labels")) == failed
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "failed"),
+    [
+        ("stability_index", 0.3, "labels_are_stable"),
+        ("alpha", 0.1, "labelers_agree"),
+        ("ungrounded_share", 0.5, "claims_are_grounded"),
+        ("cost_per_label_usd", 0.02, "labels_are_cheap"),
+    ],
+)
+def test_a_figure_out_of_bounds_is_a_warning(warehouse: Warehouse, metric: str, value: float, failed: str) -> None:
+    row = {"run_id": "r1", "catalog": "news", "task": "topics", "metric": metric, "subject": "all", "n": 9}
+    insert(warehouse, "label_metrics", {**row, "value": value})
+    insert(warehouse, "label_metrics", {**row, "run_id": "r0", "value": 99.0 if metric != "alpha" else -1.0})
+    results = audit(warehouse, "labels", max_cost_per_label_usd=0.01)
+    assert failures(results) == {failed: 1}
+    assert [one.severity for one in results if not one.is_success] == ["warning"]
 
 
 def test_dead_letter_is_not_missing_but_counted(warehouse: Warehouse) -> None:

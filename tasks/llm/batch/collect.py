@@ -19,10 +19,10 @@ from tasks.llm.asking import find_trouble
 from tasks.llm.cache import ReplyStore, StoredReply
 from tasks.llm.errors import InvalidReplyError
 from tasks.llm.responses import RawResponse, read_response
-from tasks.llm.types import NOTHING_USED, Endpoint, TokenUsage
+from tasks.llm.types import NOTHING_USED, Endpoint, Token, TokenUsage
 
 STORED_AT_ONCE = 500
-Split = Callable[[str, int], Sequence[str]]
+Split = Callable[[str, int, Sequence[Token]], Sequence[str]]
 
 
 @dataclass
@@ -88,7 +88,7 @@ def _read_row(
     into.usage = into.usage + completion.usage
     trouble = find_trouble(completion)
     try:
-        texts = [] if trouble else split(completion.text, len(keys))
+        texts = [] if trouble else split(completion.text, len(keys), completion.tokens)
     except InvalidReplyError:
         texts = []
     if not texts:

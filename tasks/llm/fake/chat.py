@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.llm.fake.answers import write_reply
+from tasks.llm.fake.answers import Written, write_reply
+from tasks.llm.fake.certainty import spell_tokens
 from tasks.llm.fake.chat_request import BadRequestError, ChatRequest, read_chat_request
 from tasks.llm.fake.faults import Fate, Faults, Weather, decide_fate
 from tasks.llm.fake.limits import RateLimits
@@ -20,6 +21,7 @@ from tasks.llm.fake.replies import (
     rate_limited,
     server_error,
     unsupported_format,
+    unsupported_logprobs,
     write_completion,
 )
 from tasks.llm.types import NOTHING_USED, TokenUsage
@@ -96,13 +98,17 @@ class Chat:
         is_unknown = {"json_schema": faults.refuses_json_schema, "json_object": faults.refuses_json_object}
         if is_unknown.get(request.format):
             raise unsupported_format(request.format)
+        if request.wants_logprobs and faults.refuses_logprobs:
+            raise unsupported_logprobs()
         return request
 
     def _complete(self, request: ChatRequest, *, now: float, is_row: bool = False) -> ChatResult:
         fate = decide_fate(self._faults, request, seed=self._seed)
         if fate.fails_always or (is_row and fate.fails_in_batch):
             return _refuse(server_error(), request)
-        text, finish_reason = self._write(request, fate)
+        written, finish_reason = self._write(request, fate)
+        text = None if written is None else written.text
+        has_logprobs = request.wants_logprobs and not self._faults.omits_logprobs
         usage = self._count_usage(request, text or REFUSAL)
         self._n_completions += 1
         body = write_completion(
@@ -113,25 +119,28 @@ class Chat:
             usage=usage,
             finish_reason=finish_reason,
             refusal=REFUSAL if text is None else None,
+            logprobs=spell_tokens(written.text, written.labels) if written and has_logprobs else None,
         )
         return ChatResult(200, body, _hash_user(request), len(request.questions), usage)
 
-    def _write(self, request: ChatRequest, fate: Fate) -> tuple[str | None, str]:
-        """The text of the reply, None for a refusal; and why it ends."""
+    def _write(self, request: ChatRequest, fate: Fate) -> tuple[Written | None, str]:
+        """The reply, None for a refusal; and why it ends."""
         if fate.is_refused:
             return None, "stop"
         try:
-            text = write_reply(request, seed=self._seed, foreign=fate.foreign)
+            first = self._faults.first_place_share
+            written = write_reply(request, seed=self._seed, foreign=fate.foreign, first_place_share=first)
         except (KeyError, TypeError, AttributeError, StopIteration, RecursionError) as error:
             message = f"Invalid schema for response_format: {error!r}"
             raise Refusal(400, message, param="response_format") from None
+        text = written.text
         if fate.is_cut_off:
-            return text[: len(text) // 2], "length"
+            return Written(text[: len(text) // 2]), "length"
         if fate.is_malformed:
-            return text[:MALFORMED_CHARS], "stop"
+            return Written(text[:MALFORMED_CHARS]), "stop"
         if request.max_tokens is not None and self._count_tokens(text) > request.max_tokens:
-            return text[: int(request.max_tokens / self._faults.tokens_per_byte)], "length"
-        return text, "stop"
+            return Written(text[: int(request.max_tokens / self._faults.tokens_per_byte)]), "length"
+        return written, "stop"
 
     def _count_tokens(self, text: str) -> int:
         return max(round(len(text.encode("utf-8", "surrogatepass")) * self._faults.tokens_per_byte), 1)

@@ -9,9 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 _STATED_COUNT = re.compile(r"(\d{1,6}), numbered from 1\b")
+_STATED_SIZE = re.compile(r"^List \d+: (\d+) items$", re.MULTILINE)
 _FENCED = re.compile(r"<<<(\w+)\n(.*?)\n\1>>>", re.DOTALL)
 _DESCRIBED = "It must fit this JSON schema:\n"
 _TOLD = "\n\nReply with one JSON object and nothing else. "
@@ -47,6 +49,9 @@ class ChatRequest:
     n_bytes: int
     n_system_bytes: int
     max_tokens: int | None
+    temperature: float = 0.0
+    seed: int | None = None
+    wants_logprobs: bool = False
 
 
 def read_chat_request(body: Any) -> ChatRequest:
@@ -79,6 +84,9 @@ def read_chat_request(body: Any) -> ChatRequest:
         n_bytes=sum(_count_bytes(text) for _, text in texts) + n_schema_bytes,
         n_system_bytes=n_system_bytes,
         max_tokens=limit if isinstance(limit, int) else None,
+        temperature=float(body.get("temperature") or 0.0),
+        seed=body.get("seed"),
+        wants_logprobs=body.get("logprobs") is True,
     )
 
 
@@ -93,6 +101,10 @@ def find_questions(user: str) -> tuple[tuple[str, ...], ...]:
     n_questions = int(stated.group(1)) if stated else max(len(fenced), 1)
     if not n_questions or len(fenced) < n_questions:
         return tuple((user,) for _ in range(n_questions))
+    sizes = [int(size) for size in _STATED_SIZE.findall(_FENCED.sub("", user))]
+    if len(sizes) == n_questions and sum(sizes) <= len(fenced):
+        ends = list(accumulate(sizes, initial=len(fenced) - sum(sizes)))
+        return tuple((*fenced[: ends[0]], *fenced[start:end]) for start, end in pairwise(ends))
     n_each = len(fenced) // n_questions
     n_shared = len(fenced) - n_each * n_questions
     shared = tuple(fenced[:n_shared])

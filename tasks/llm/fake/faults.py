@@ -25,6 +25,10 @@ class Faults(BaseModel):
     the same message: slow_share, which takes slow_seconds instead of latency_seconds, and dropped_share, which resets
     the connection.
 
+    Of lists to be put in order, by their texts as shown: first_place_share, which puts the first shown first, whatever it is.
+
+    A server without log-probabilities refuses the wish (refuses_logprobs) or passes over it (omits_logprobs).
+
     max_concurrent refuses more than that many at once, with busy_retry_after_seconds where it is set.
     requests_per_minute and tokens_per_minute hold for any window_seconds ("sliding") or for each one of a clock
     ("fixed"); `retry-after` then says truly when the refused request would pass. batch_seconds is how long a batch
@@ -45,6 +49,7 @@ class Faults(BaseModel):
     foreign_label_always: bool = False
     refusal_share: Share = 0.0
     cut_off_share: Share = 0.0
+    first_place_share: Share = 0.0
     max_concurrent: Limit | None = None
     busy_retry_after_seconds: Seconds | None = None
     requests_per_minute: Limit | None = None
@@ -54,6 +59,8 @@ class Faults(BaseModel):
     sends_limit_headers: bool = False
     refuses_json_schema: bool = False
     refuses_json_object: bool = False
+    refuses_logprobs: bool = False
+    omits_logprobs: bool = False
     wrong_key: bool = False
     unknown_model: bool = False
     no_credit: bool = False

@@ -59,6 +59,11 @@ def server_error() -> Refusal:
     return Refusal(500, message, type="server_error")
 
 
+def unsupported_logprobs() -> Refusal:
+    """The 400 of a server or model that tells no log-probabilities."""
+    return Refusal(400, "'logprobs' is not supported with this model.", param="logprobs", code="unsupported_parameter")
+
+
 def unsupported_format(kind: str) -> Refusal:
     """The 400 of a server that does not know a reply format."""
     message = f"Invalid parameter: 'response_format' of type '{kind}' is not supported with this model."
@@ -81,7 +86,15 @@ def rate_limited(hit: LimitHit, *, model: str) -> Refusal:
 
 
 def write_completion(
-    text: str | None, *, n: int, model: str, now: float, usage: TokenUsage, finish_reason: str, refusal: str | None
+    text: str | None,
+    *,
+    n: int,
+    model: str,
+    now: float,
+    usage: TokenUsage,
+    finish_reason: str,
+    refusal: str | None,
+    logprobs: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A chat completion; n makes its id."""
     return {
@@ -93,7 +106,7 @@ def write_completion(
             {
                 "index": 0,
                 "message": {"role": "assistant", "content": text, "refusal": refusal},
-                "logprobs": None,
+                "logprobs": logprobs,
                 "finish_reason": finish_reason,
             }
         ],

@@ -56,9 +56,10 @@ class Question:
 class Writer:
     """Writes values for one schema under one set of instructions."""
 
-    def __init__(self, schema: Schema, system: str) -> None:
+    def __init__(self, schema: Schema, system: str, *, first_place_share: float = 0.0) -> None:
         self._definitions: Mapping[str, Any] = schema.get("$defs", {})
         self._system = system
+        self._first_place_share = first_place_share
 
     def resolve(self, part: Schema) -> Schema:
         """The part itself, behind a reference or a choice of types the first that is not null."""
@@ -83,6 +84,8 @@ class Writer:
         match kind:
             case "object":
                 return self._write_object(part, question, rank=rank)
+            case "array" if name == "order":
+                return _write_order(question, first_place_share=self._first_place_share)
             case "array":
                 return self._write_array(part, name, question)
             case "string":
@@ -100,7 +103,8 @@ class Writer:
         value = {name: self.write(inner, name, question, rank=rank) for name, inner in properties.items()}
         if "probability" in value:
             # A verdict goes with its probability.
-            value |= {name: value["probability"] >= 0.5 for name in value if isinstance(value[name], bool)}
+            verdict = next((name for name in value if isinstance(value[name], bool)), None)
+            value |= {verdict: value["probability"] >= 0.5} if verdict else {}
         return value
 
     def _write_array(self, part: Schema, name: str, question: Question) -> list[Any]:
@@ -132,6 +136,16 @@ class Writer:
                 break
             chosen[position] = None
         return [labels[position] for position in list(chosen)[: max(most, least)]]
+
+
+def _write_order(question: Question, *, first_place_share: float) -> list[int]:
+    """The numbers of the texts after the first, those with the most of its words first; ties by their words, not places."""
+    wanted = stem_words(find_words(question.texts[0]))
+    worth = [(-kinship(wanted, stem_words(find_words(text))), text) for text in question.texts[1:]]
+    order = sorted(range(1, len(worth) + 1), key=lambda number: worth[number - 1])
+    if question.draws.share() < first_place_share:
+        order.sort(key=lambda number: number != 1)
+    return order
 
 
 def _write_string(part: Schema, name: str, question: Question) -> str:

@@ -11,7 +11,7 @@ NAME_WEIGHT = 3.0
 _READ_CHARS = 4000
 # A word before a colon is the name of a field ("Title: ...").
 _WORD = re.compile(r"[^\W\d_]{4,}\b(?!:)")
-_SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
+_SECTION = re.compile(r"^####? (.+)$", re.MULTILINE)
 _COMMON_WORDS = (
     "about after also been before being best both could does each even every first from give good have here into "
     "item items just know last like made make many more most much must only other others over said same says should "

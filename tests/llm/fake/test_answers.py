@@ -30,7 +30,9 @@ TEXTS = [
     "",
     "Ünïcode <b>wörds</b>",
 ]
-TAXONOMY = [{"name": name, "description": text, "guidelines": "", "examples": ()} for name, text in TOPICS.items()]
+TAXONOMY = [
+    {"name": name, "description": text, "guidelines": "", "examples": (), "parent": ""} for name, text in TOPICS.items()
+]
 
 
 def completed(body: dict[str, Any], *, seed: int = 7) -> str:
@@ -44,8 +46,18 @@ def completed(body: dict[str, Any], *, seed: int = 7) -> str:
 @pytest.mark.parametrize(
     ("task", "reply", "enums", "shared"),
     [
-        ("enrich", EnrichReplyWithAspects, {"aspect": ["genre", "setting"]}, {"aspects": ["genre", "setting"]}),
-        ("topics", TopicsReply, {"topic": list(TOPICS)}, {"taxonomy": TAXONOMY}),
+        (
+            "enrich",
+            EnrichReplyWithAspects,
+            {"aspect": ["genre", "setting"]},
+            {"aspects": ["genre", "setting"], "summary_words": 60, "voice": ""},
+        ),
+        (
+            "topics",
+            TopicsReply,
+            {"topic": list(TOPICS)},
+            {"taxonomy": TAXONOMY, "has_levels": False, "gold_examples": 0},
+        ),
         ("similar", SimilarReply, {}, {}),
         ("judge", JudgeReply, {}, {}),
     ],

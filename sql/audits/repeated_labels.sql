@@ -1,0 +1,25 @@
+-- purpose: questions that have more than one label of today's producer
+-- grain: one row per question, at most 100; n_bad counts all of them
+with producers as (
+    select task, fingerprint from active_fingerprints where catalog = $catalog
+),
+answers as (
+    select 'enrich' as task, content_hash as question_key, fingerprint from enrichments
+    union all
+    select 'topics', content_hash, fingerprint from topic_labels
+    union all
+    select 'similar', hash_a || '|' || hash_b, fingerprint from similarity_labels
+    union all
+    select 'judge', profile_hash || '|' || content_hash, fingerprint from judge_labels
+),
+repeated as (
+    select answers.task, answers.question_key, count(*) as n_labels
+    from answers
+    join producers on producers.task = answers.task and producers.fingerprint = answers.fingerprint
+    group by answers.task, answers.question_key
+    having count(*) > 1
+)
+select task, question_key, n_labels, count(*) over () as n_bad
+from repeated
+order by task, question_key
+limit 100;
