@@ -108,7 +108,8 @@ def main() -> None:
     text = (
         "# The cascade through the stage `topics`, BBC news\n\nMade by `python -m benchmarks.cascade_night --data ../shared/data"
         f" --seeds {chosen.seeds}`. {os.cpu_count()} cores, Python {platform.python_version()}, {packages}.\n\n"
-        "| cheap labeler | strong_share | seed | labels right | asked of strong | of cheap | by source: labels, right | second night |\n"
+        "| cheap labeler | strong_share | seed | labels right | asked of strong | of cheap | by source: labels, right |"
+        " second night |\n"
         "|---|---|---|---|---|---|---|---|\n"
     )
     notes: list[str] = []
@@ -150,8 +151,8 @@ def _run_once(folder: Path, plain: Catalog, *, cheap: str, share: float, seed: i
     sources = ", ".join(f"{source} {of}, {good / of:.1%}" for source, (of, good) in by_source.items())
     strong, cheap_n = asked.get("simulated:strong", 0), asked.get("simulated:cheap", 0)
     told = f"{again.rows_in} asked, {second:.1f} s after {seconds:.1f} s"
-    line = f"| {cheap} | {share:.0%} | {seed} | **{right:.2%}** | {strong} of {n} ({strong / n:.1%}) | {cheap_n} | {sources} | {told} |\n"
-    return line, report.notes
+    who = f"| {cheap} | {share:.0%} | {seed} | **{right:.2%}** | {strong} of {n} ({strong / n:.1%}) | {cheap_n} "
+    return f"{who}| {sources} | {told} |\n", report.notes
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m benchmarks.labelers_sts --data ../shared/data [--output benchmarks/results/labelers_sts.md]
 
 Fits the logistic regression of `tasks/labelers/similar_embedded.py` to the STS benchmark's training pairs (people's score
-of at least 4 of 5) and measures the shipped one on the development pairs, beside the plain cosine and on the same pairs:
+of at least 4 of 5) and measures the shipped one, and the whole labeler, on the development pairs beside the plain cosine:
 the intervals of the differences are of a paired bootstrap. Nothing is fitted or chosen on the development pairs.
 """
 
@@ -157,7 +157,9 @@ def main() -> None:
         "*Probability of meaning* is the logistic regression; *the labeler* answers as it does in the stage `similar`, where equal "
         "texts and verbatim overlap can outweigh it. The regression is refitted above from the training part alone and gives the "
         "shipped numbers; the line between yes and no is a probability of one half. Nothing is fitted on the development pairs. "
-        f"Of them, {n_known} are training pairs too, text for text.",
+        f"Of them, {n_known} are training pairs too, text for text.\n",
+        "Verbatim overlap counts from five shingles on, that is from seven words, and these are single sentences, where two can "
+        "share most sequences of words and mean another thing: there it costs what the last row of each table shows.",
     ]
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Two labelings of a catalog side by side: what changed, and which is better on people's labels. Reads the warehouse.
 
-The two are joined in the warehouse, in a temporary table beside it; what comes out is counts, and the changed rows as a
-stream into a CSV. Time O(labels), memory MEMORY_MB whatever their number.
+The two are joined in the warehouse, in a temporary table beside it; what comes out is counts, and the changed rows in
+parts for a CSV. Time O(labels), memory about MEMORY_MB whatever their number.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -21,6 +20,8 @@ from warehouse.connection import Warehouse, open_warehouse
 
 MOST_CHANGES = 15
 SHORT = 8
+PART = 50_000
+"""Changed rows that are read and written at a time."""
 MEMORY_MB = 700
 """What joining may hold in memory; beyond it the warehouse's temporary folder is used."""
 WORDS = ("current", "combined", "previous")
@@ -217,16 +218,16 @@ def _compare(warehouse: Warehouse, catalog: str, task: str, before: Labeling, af
 
 def _write_changes(warehouse: Warehouse, found: Comparison, path: Path, *, is_first: bool) -> None:
     """Append the changed rows, harmless to a spreadsheet; the header stands before the first catalog's."""
-    scope: dict[str, Any] = {
+    scope = {
         "catalog": found.catalog,
         "task": found.task,
         "before": found.before.fingerprint,
         "after": found.after.fingerprint,
     }
+    harmless = pl.col(pl.String).map_elements(defuse, return_dtype=pl.String)
+    warehouse.run("queries/label_compare_order")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w" if is_first else "a", encoding="utf-8", newline="") as file:
-        needs_header = is_first
-        for frame in warehouse.stream("queries/label_compare_rows", **scope):
-            harmless = pl.col(pl.String).map_elements(defuse, return_dtype=pl.String)
-            file.write(frame.with_columns(harmless).write_csv(include_header=needs_header))
-            needs_header = False
+        for first in range(1, found.n_changed + 1, PART):
+            frame = warehouse.query("queries/label_compare_rows", first=first, last=first + PART - 1, **scope)
+            file.write(frame.with_columns(harmless).write_csv(include_header=is_first and first == 1))

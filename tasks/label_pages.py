@@ -1,7 +1,7 @@
 """Builds the page about a catalog's labels from the warehouse, which it only reads.
 
 Counting is done in the warehouse, in temporary tables beside it; what comes out is counts and at most MOST_CASES questions, and
-of people's labels at most MOST_GOLD answers a labeler. Time O(labels), memory MEMORY_MB whatever their number.
+of people's labels at most MOST_GOLD answers a labeler. Time O(labels), memory about MEMORY_MB whatever their number.
 """
 
 from __future__ import annotations

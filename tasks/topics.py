@@ -25,7 +25,6 @@ from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.labelers.protocol import ItemText, Labeler, TopicAnswer
 from tasks.labeling import land_replies, make_labeler, must_fit_prototypes
-from tasks.labeling.cascade import run_cascade
 from tasks.labeling.combining import combine_labels
 from tasks.labeling.estimate import estimate_line
 from tasks.labeling.gold_examples import read_shelf
@@ -50,6 +49,9 @@ def topics(context: StepContext) -> StepReport:
         )
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         if context.catalog.cascade.strong:
+            # Imported where it is used: it brings scikit-learn with it.
+            from tasks.labeling.cascade import run_cascade
+
             return run_cascade(context, warehouse, lambda labeler, role: _ask(warehouse, context, labeler, role))
         report = ask_panel("topics", context, warehouse, lambda labeler: _ask(warehouse, context, labeler))
         return replace(report, notes=(*report.notes, *combine_labels("topics", context, warehouse)))

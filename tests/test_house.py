@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -127,3 +129,11 @@ def test_no_sql_is_written_outside_the_warehouse() -> None:
     }  # fmt: skip
     # The query that the summary shows to a newcomer; DuckDB's command line runs it, not we.
     assert found <= {"tasks/inspection.py"}
+
+
+def test_labeling_imports_nothing_heavy_before_it_is_used() -> None:
+    """A night of LLM labels holds 200 MB; scikit-learn, pandas and SciPy's statistics would be as much again."""
+    heavy = "{'sklearn', 'pandas', 'crowdkit', 'scipy.stats', 'torch', 'great_expectations'}"
+    program = f"import sys, tasks.topics, tasks.enrich; print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

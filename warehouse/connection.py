@@ -22,6 +22,7 @@ from warehouse.statements import read_statement
 from warehouse.views import create_views
 
 DATABASE = "nightjar.duckdb"
+CACHE_KEPT_MB = 16
 
 
 class Warehouse:
@@ -108,6 +109,16 @@ class Warehouse:
             own = self.memory_limit_mb
             restore = "reset memory_limit" if own is None else f"set memory_limit = '{own}MB'"
             self.connection.execute(f"reset threads; {restore}")
+
+    def drop_cache(self) -> None:
+        """Give back the pages that are only cached, as those of labels that landed and are not read again tonight.
+
+        DuckDB drops them when its limit is lowered; where the work list holds more than that itself, all stays as it is.
+        """
+        limit = self.connection.sql("select current_setting('memory_limit')").fetchall()[0][0]
+        with suppress(duckdb.OutOfMemoryException):
+            self.connection.execute(f"set memory_limit = '{CACHE_KEPT_MB}MB'")
+        self.connection.execute(f"set memory_limit = '{limit}'")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

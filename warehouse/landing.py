@@ -16,13 +16,15 @@ import polars as pl
 from warehouse.connection import Warehouse
 
 MEMORY_MB = 128
-"""What DuckDB may hold while labels land. The work list of five million items passes through it; half is too little."""
+ITEMS_PER_SHARE = 4_000_000
+"""What DuckDB may hold while labels land, and again for each so many items: the work list keeps some 30 bytes an item."""
+GROUPS_CACHED = 20
 
 
 class Landing:
     """Collects label rows and dead letters, and commits them group by group; as a context it commits the last at its end.
 
-    Enter it before the work list is read: DuckDB works in one thread and in MEMORY_MB until it is left.
+    Enter it before the work list is read: DuckDB works in one thread and little memory until it is left.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Landing:
         self.seconds = seconds
         self.n_labels = 0
         self.n_dead = 0
-        self._confined = warehouse.confined(MEMORY_MB)
+        n_items = warehouse.value("queries/count_items")
+        self._confined = warehouse.confined(MEMORY_MB * (1 + n_items // ITEMS_PER_SHARE))
+        self._n_groups = 0
         self._keys: list[str] = []
         self._labels: list[Mapping[str, Any]] = []
         self._dead: list[Mapping[str, Any]] = []
@@ -84,6 +88,9 @@ class Landing:
                     )
                 if self._dead:
                     self.warehouse.insert("dead_letters", pl.DataFrame(self._dead), on_conflict="replace")
+            self._n_groups += 1
+            if self._n_groups % GROUPS_CACHED == 0:
+                self.warehouse.drop_cache()
         self.n_labels += len(self._labels)
         self.n_dead += len(self._dead)
         self._keys.clear()

@@ -29,4 +29,6 @@ def create_views(connection: duckdb.DuckDBPyConnection, *, anew: bool) -> None:
 def order_views(statements: Mapping[str, str]) -> list[str]:
     """The names of views, each after those that it reads; views that read one another in a circle raise CycleError."""
     words = {view: set(re.findall(r"\w+", statement)) for view, statement in statements.items()}
-    return list(TopologicalSorter({view: (used & words.keys()) - {view} for view, used in words.items()}).static_order())
+    return list(
+        TopologicalSorter({view: (used & words.keys()) - {view} for view, used in words.items()}).static_order()
+    )

@@ -1,32 +1,27 @@
--- purpose: the answers that changed between two labelings, with titles and reasons, for a spreadsheet
--- grain: one row per question, those that people have reviewed first; an empty fingerprint stands for the combined labels
-with questions as (
-    select question_key, min(item_id) as item_id, min(other_item_id) as other_item_id, min(user_id) as user_id
-    from label_questions
-    where catalog = $catalog and task = $task
-    group by question_key
+-- purpose: a part of the answers that changed, with titles and reasons, for a spreadsheet; see label_compare_order
+-- grain: one row per question whose place lies between $first and $last; an empty fingerprint stands for the combined labels
+with part as materialized (
+    select * from changed where place between $first and $last
 ),
-answers as (
-    select fingerprint, question_key, coalesce(answer, '(none of these)') as answer, confidence, reason
+reasons as materialized (
+    select question_key, fingerprint, reason
     from label_answers
-    where task = $task
-    union all
-    select '', question_key, coalesce(answer, '(none of these)'), confidence, 'combined: ' || source
-    from combined_labels
+    where task = $task and fingerprint in ($before, $after) and question_key in (select question_key from part)
+),
+people as (
+    select question_key, coalesce(answer, '(none of these)') as answer
+    from person_labels
     where catalog = $catalog and task = $task
 )
 select
-    $catalog as catalog, questions.item_id, items.title, questions.other_item_id, others.title as other_title,
-    questions.user_id,
-    a.answer as before, round(a.confidence, 4) as before_confidence, a.reason as before_reason,
-    b.answer as after, round(b.confidence, 4) as after_confidence, b.reason as after_reason,
-    case when people.question_key is not null then coalesce(people.answer, '(none of these)') end as person
-from questions
-join answers as a on a.question_key = questions.question_key and a.fingerprint = $before
-join answers as b on b.question_key = questions.question_key and b.fingerprint = $after
-left join person_labels as people on people.catalog = $catalog and people.task = $task
-    and people.question_key = questions.question_key
-left join items on items.catalog = $catalog and items.item_id = questions.item_id
-left join items as others on others.catalog = $catalog and others.item_id = questions.other_item_id
-where a.answer <> b.answer
-order by people.question_key is null, before, after, questions.item_id, questions.question_key;
+    $catalog as catalog, part.item_id, a.title, part.other_item_id, b.title as other_title, part.user_id,
+    part.before, round(part.before_confidence, 4) as before_confidence, coalesce(old.reason, '') as before_reason,
+    part.after, round(part.after_confidence, 4) as after_confidence, coalesce(new.reason, '') as after_reason,
+    people.answer as person
+from part
+left join reasons as old on old.question_key = part.question_key and old.fingerprint = $before
+left join reasons as new on new.question_key = part.question_key and new.fingerprint = $after
+left join people on people.question_key = part.question_key
+left join items as a on a.catalog = $catalog and a.item_id = part.item_id
+left join items as b on b.catalog = $catalog and b.item_id = part.other_item_id
+order by part.place;

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 from tasks.labelers.judge_embedded import SCORE_ERROR, score_pairs
 from tasks.labelers.phrase_vectors import PhraseVectors
@@ -42,6 +41,6 @@ def _order(window: RankQuestion, scored: Sequence[tuple[float, str] | Failure]) 
     return RankAnswer(
         ranks=tuple(ranks),
         # The probability that the first is better than the second, with independent errors of both scores.
-        confidence=round(float(norm.cdf(lead / (SCORE_ERROR * sqrt(2)))), 4),
+        confidence=round(float(NormalDist().cdf(lead / (SCORE_ERROR * sqrt(2)))), 4),
         reason=f"'{window.items[best_first[0]].title}' first: {known[best_first[0]][1]}",
     )

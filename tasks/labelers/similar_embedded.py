@@ -29,8 +29,9 @@ INTERCEPT, COSINE_WEIGHT, OVERLAP_WEIGHT, NUMBERS_WEIGHT = -9.979, 11.249, 0.716
 """Logistic regression on the STS benchmark's training part."""
 
 SHINGLE_WORDS = 3
-MIN_SHINGLES = 5
-"""Texts of fewer shingles are too short for their overlap to mean copying; then only 1 and 3 count."""
+MIN_SHINGLES = 18
+"""Texts of fewer than twenty words are too short for their overlap to mean copying; then only 1 and 3 count. On 1,500 pairs of the
+STS benchmark's training part 5 shingles gave a Spearman correlation of .774, 12 gave .831 and 18 give .841 (cosine alone .827)."""
 
 _MAX_CHARS = 10_000
 _MAX_INEXACT = 0.99

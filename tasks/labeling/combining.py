@@ -9,11 +9,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tasks.agreement import combine
 from tasks.contracts.context import StepContext
 from tasks.labelers.protocol import Task
 from tasks.labeling.classes import NONE, classes_of, is_ordinal
-from tasks.student.calibration import fit_calibration
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 
@@ -24,6 +22,13 @@ COMBINE_SEED = 11
 
 def combine_labels(task: Task, context: StepContext, warehouse: Warehouse) -> tuple[str, ...]:
     """Write the combined labels of a task; returns notes for the operator, none where a single labeler's answers stand."""
+    known = warehouse.query("queries/count_members", catalog=context.catalog.name, task=task).row(0, named=True)
+    if known["n_labelers"] < 2 and known["n_people"] < MIN_CALIBRATION:
+        warehouse.run("queries/forget_combined", catalog=context.catalog.name, task=task)
+        return ()
+    # What combines is imported where there is something to combine: it brings scikit-learn and pandas with it.
+    from tasks.agreement import combine
+
     answers = read_answers(warehouse, context, task)
     gold = read_gold(warehouse, context, task)
     n_labelers = answers["labeler"].n_unique()
@@ -79,6 +84,8 @@ def _calibrate(answers: pl.DataFrame, gold: pl.DataFrame) -> tuple[pl.DataFrame,
     known = answers.join(gold.select("question_key", truth="answer"), on="question_key")
     if known.height < MIN_CALIBRATION:
         return answers.clear(), ()
+    from tasks.student.calibration import fit_calibration
+
     right = (known["answer"] == known["truth"]).to_numpy()
     curve = fit_calibration(known["confidence"].to_numpy().astype(np.float64), right)
     honest = curve.apply(answers["confidence"].to_numpy().astype(np.float64))

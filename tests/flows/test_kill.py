@@ -38,7 +38,10 @@ POINTS = [
     KillPoint("publish", "replace"),
     KillPoint("publish", "insert publications"),
 ]
-BOOKKEEPING = {"runs", "stage_runs", "stage_outputs", "ingest_counts", "publications", "schema_migrations"}
+# label_metrics tells what labels cost in which run, and compares them with earlier runs.
+BOOKKEEPING = {
+    "runs", "stage_runs", "stage_outputs", "ingest_counts", "publications", "schema_migrations", "label_metrics",
+}  # fmt: skip
 OF_ONE_RUN = {"metrics", "quality_results"}
 # What an ingest saw of the night before is told as `observed`: after a killed run that is the killed run.
 VOLATILE = (

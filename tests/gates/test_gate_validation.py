@@ -102,7 +102,9 @@ def test_names_tell_expectations_apart() -> None:
     for suite in SUITES:
         names = [one.name for one in build_suite(suite, GatesConfig(), topics=("a",))]
         assert len(names) == len(set(names))
-    assert len(known_expectations()) == sum(len(build_suite(suite, GatesConfig(max_cost_per_label_usd=1.0), topics=("a",))) for suite in SUITES)
+    assert len(known_expectations()) == sum(
+        len(build_suite(suite, GatesConfig(max_cost_per_label_usd=1.0), topics=("a",))) for suite in SUITES
+    )
 
 
 def test_catalog_without_taxonomy_is_not_asked_for_topics() -> None:

@@ -47,7 +47,7 @@ def rows_of_all_tables(catalog: str = "news", *, mark: str = "") -> Iterator[Tab
     topics = [{"topic": "sport", "confidence": 0.9}]
     item = {"catalog": catalog, "item_id": "i1"}
     frames = {
-        "item_topics": {**item, "primary_topic": "sport", "topics": topics, **LABEL},
+        "item_topics": {**item, "primary_topic": "sport", "parent_topic": "sport", "topics": topics, **LABEL},
         "item_enrichments": {
             **item, "summary": "s", "themes": ["t"], "mood": "", "audience": "", "keywords": ["k"], "aspects": "{}", **LABEL,
         },

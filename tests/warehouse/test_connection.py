@@ -177,3 +177,47 @@ def test_view_that_is_stale_is_made_anew(tmp_path: Path, damage: str) -> None:
             "select comment from duckdb_views() where view_name = 'current_topic_labels'"
         ).fetchall()
         assert comment != "stale"
+
+
+def setting(warehouse: Warehouse, name: str) -> str:
+    return str(warehouse.connection.sql(f"select current_setting('{name}')").fetchall()[0][0])
+
+
+def test_confined_is_for_a_while_and_never_above_the_operators_limit(tmp_path: Path) -> None:
+    with open_warehouse(tmp_path, memory_limit_mb=100) as warehouse:
+        before = setting(warehouse, "memory_limit"), setting(warehouse, "threads")
+        with warehouse.confined(500):
+            assert (setting(warehouse, "memory_limit"), setting(warehouse, "threads")) == (before[0], "1")
+        with pytest.raises(ValueError, match="on the way"), warehouse.confined(50):
+            assert setting(warehouse, "memory_limit") == "47.6 MiB"
+            raise ValueError("on the way")
+        assert (setting(warehouse, "memory_limit"), setting(warehouse, "threads")) == before
+
+
+def test_dropped_cache_leaves_limit_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warehouse.connection.CACHE_KEPT_MB", 4)
+    with open_warehouse(tmp_path) as warehouse:
+        warehouse.connection.execute(
+            "create table many as select range as i, md5(range::text) as text from range(400000)"
+        )
+        warehouse.connection.execute("checkpoint")
+        with warehouse.confined(128):
+            total = "select sum(i), count(distinct text) from many"
+            before = warehouse.connection.sql(total).fetchall()
+            held = "select sum(memory_usage_bytes) from duckdb_memory()"
+            full = warehouse.connection.sql(held).fetchall()[0][0]
+            warehouse.drop_cache()
+            assert warehouse.connection.sql(held).fetchall()[0][0] < full
+            assert setting(warehouse, "memory_limit") == "122.0 MiB"
+            assert warehouse.connection.sql(total).fetchall() == before
+
+
+def test_cache_that_is_in_use_stays(tmp_path: Path) -> None:
+    with open_warehouse(tmp_path) as warehouse, warehouse.confined(128):
+        warehouse.connection.execute(
+            "create temp table held as select range as i, md5(range::text) as t from range(600000)"
+        )
+        warehouse.connection.execute("set temp_directory = ''")
+        warehouse.drop_cache()
+        assert setting(warehouse, "memory_limit") == "122.0 MiB"
+        assert warehouse.connection.sql("select count(*) from held").fetchall() == [(600000,)]

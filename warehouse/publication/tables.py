@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
 TEXT = pa.string()
 TOPICS = pa.list_(pa.struct([pa.field("topic", TEXT), pa.field("confidence", pa.float64())]))
 
@@ -114,6 +114,13 @@ ITEM_TOPICS = Table(
         Column(
             "primary_topic", TEXT, "the main topic of the taxonomy; null: the labeler found none fit", nullable=True
         ),
+        Column(
+            "parent_topic",
+            TEXT,
+            "the topic of the upper level that primary_topic is part of; primary_topic itself where it is one",
+            nullable=True,
+            since="1.1.0",
+        ),
         Column("topics", TOPICS, "up to three topics with their confidence in [0, 1], best first"),
         CONFIDENCE,
         LABELER,
@@ -195,7 +202,7 @@ LABELS = Table(
             above=0,
             high=1,
         ),
-        Column("stratum", TEXT, "the part of the sampling design that drew the pair"),
+        Column("stratum", TEXT, "the part of the sampling design that drew the pair: top:SOURCE, middle or rest"),
         LABELER,
         FINGERPRINT,
         REASON,
