@@ -20,7 +20,10 @@ from tasks.contracts.report import StepReport
 EXIT_PARTIAL = 4
 
 app = typer.Typer()
-label_app = typer.Typer(no_args_is_help=True, help="Run one labeling stage, or see what its labels are worth.\n\nExample: nightjar label topics")
+label_app = typer.Typer(
+    no_args_is_help=True,
+    help="Run one labeling stage, or see what its labels are worth.\n\nExample: nightjar label topics",
+)
 Strict = Annotated[bool, typer.Option(help="Fail when a question ends as a dead letter.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most rows read from each source, for a trial.")]
 
