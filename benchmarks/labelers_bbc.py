@@ -129,7 +129,7 @@ def report_similar(articles: Articles, labeler: EmbeddedLabeler, *, min_cosine: 
         "\n## Near-duplicates\n",
         f"- Exact copies: {len(copies)}; recall: **{share:.1%}**",
         f"- Pairs with a cosine of at least {min_cosine}: {len(pairs)}; called similar: {len(similar)}, "
-        f"of these not exact copies: {len(similar) - exact} (no gold; those looked at: one report filed twice)",
+        f"of these not exact copies: {len(similar) - exact} (how many of these are one story: near_duplicates.md)",
     ]
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from tasks.contracts.errors import LabelerError
 from tasks.student.arrays import Codes, Floats, check_length, check_vectors, encode_labels, seed_stream
@@ -115,7 +116,9 @@ def cross_fit_student(
     helping = _weak_rows(weak, classes, dimension=vectors.shape[1], seed=seed)
     if len(vectors) + len(helping.codes) == 0:
         raise LabelerError("the student has neither trusted nor weak labels to learn from; ask for a few first")
-    return _Fitting(trusted, errors, helping, tuple(classes), seed).run()
+    # These matrices are small: with several threads each step waits for the slowest, on a busy machine for seconds.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _Fitting(trusted, errors, helping, tuple(classes), seed).run()
 
 
 @dataclass(frozen=True, eq=False)

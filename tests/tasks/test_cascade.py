@@ -34,6 +34,10 @@ def test_panel_is_asked_once_and_the_majority_counts(
         (1, "other"),
         (2, "strong"),
     ]
+    differ = nights.rows("select item_id, answers from label_disagreements order by item_id")
+    # Every fourth and every fifth item; the twentieth counts once.
+    assert len(differ) == 7 + 6 - 1
+    assert [one["labeler"] for one in differ[0][1]] == ["cheap", "other", "strong"]
     catalog.head = panel
     again = nights.run("topics")["topics"]
     assert (again.rows_in, again.requests) == (0, 0)
