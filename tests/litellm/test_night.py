@@ -15,7 +15,7 @@ MODELS = {task: f"mock-{task}" for task in ("enrich", "topics", "similar", "judg
 LABELS = {
     "enrich": ("current_enrichments", "summary, themes, mood, audience, keywords, confidence"),
     "topics": ("current_topic_labels", "reason, topics"),
-    "similar": ("current_similarity_labels", "reason, is_similar, confidence as probability"),
+    "similar": ("current_similarity_labels", "reason, is_similar, confidence as probability, is_same_topic"),
     "judge": ("current_judge_labels", "reason, relevance, confidence"),
 }
 
