@@ -159,8 +159,8 @@ def main() -> None:
         "shipped numbers; the line between yes and no is a probability of one half. Nothing is fitted on the development pairs. "
         f"Of them, {n_known} are training pairs too, text for text.\n",
         "Verbatim overlap counts from eighteen shingles on, that is from twenty words; few of these sentences are so long. It once "
-        "counted from seven words: then the labeler fell below the plain cosine (0.836 and 0.905), and the number was raised after a "
-        "look at 1,500 pairs of the training part, where 18 was best of 5, 8, 10, 12, 15 and 18 (20 would lose short extracts).",
+        "counted from seven words: then the labeler fell below the plain cosine (0.836 and 0.905), and the number was raised after "
+        "a look at 1,500 pairs of the training part, where 18 was best of 5, 8, 10, 12, 15 and 18 (20 would lose short extracts).",
     ]
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
