@@ -173,11 +173,11 @@ create table cascade_questions (
     primary key (catalog, role, question_key)
 );
 
--- What was learned from labels: a cascade's student, a calibration of confidences.
+-- What was learned from labels: a cascade's student.
 create table label_models (
     catalog text not null,
     task text not null,
-    kind text not null check (kind in ('student', 'calibration')),
+    kind text not null check (kind = 'student'),
     subject text not null,
     version text not null,
     model json not null,
