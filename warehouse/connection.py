@@ -22,7 +22,11 @@ from warehouse.statements import read_statement
 from warehouse.views import create_views
 
 DATABASE = "nightjar.duckdb"
+ALIAS = "nightjar"
 CACHE_KEPT_MB = 16
+
+ROW_GROUP_ROWS = 16_384
+"""A checkpoint holds a table's last row group in memory twice; DuckDB's own 122,880 labels would be 100 MB for moments."""
 
 
 class Warehouse:
@@ -51,6 +55,12 @@ class Warehouse:
         if self._replies is not None:
             self._replies.connection.close()
         self.connection.close()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A second connection to the same open database, with a result of its own."""
+        cursor = self.connection.cursor()
+        cursor.execute(f"use {ALIAS}")
+        return cursor
 
     def query(self, name: str, **values: Any) -> pl.DataFrame:
         """The result of `sql/<name>.sql` with `$key` filled from values."""
@@ -132,7 +142,7 @@ class Warehouse:
         self.connection.execute("commit")
 
     def _read_stream(self, name: str, rows: int, values: Mapping[str, Any]) -> Generator[pl.DataFrame, None, None]:
-        cursor = self.connection.cursor()
+        cursor = self.cursor()
         try:
             for batch in cursor.sql(read_statement(name), params=dict(values) or None).to_arrow_reader(rows):
                 if batch.num_rows:
@@ -169,7 +179,7 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
     if memory_limit_mb is not None:
         config["memory_limit"] = f"{memory_limit_mb}MB"
     try:
-        connection = duckdb.connect(str(path), read_only=read_only, config=config)
+        connection = _attach(path, read_only=read_only, config=config)
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
             raise LockedError(
@@ -183,6 +193,19 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
         yield warehouse
     finally:
         warehouse.close()
+
+
+def _attach(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+    """A connection whose one database is the file: the size of row groups can be said only where a file is attached."""
+    connection = duckdb.connect(":memory:", config=dict(config))
+    options = f"row_group_size {ROW_GROUP_ROWS}" + (", read_only" if read_only else "")
+    quoted = str(path).replace("'", "''")
+    try:
+        connection.execute(f"attach '{quoted}' as {ALIAS} ({options}); use {ALIAS}")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _describe(error: duckdb.Error, statement: str) -> str:

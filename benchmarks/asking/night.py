@@ -117,7 +117,7 @@ def make_labeler(plan: Plan, warehouse: Warehouse) -> OpenAILabeler:
 def list_due(plan: Plan, warehouse: Warehouse, fingerprint: str) -> Iterator[ItemText]:
     """The rows without a label under today's fingerprint: the anti-join, a block of rows at a time."""
     news = make_news(plan.rows, distinct=plan.distinct, first=plan.first, edition=plan.edition)
-    cursor = warehouse.connection.cursor()
+    cursor = warehouse.cursor()
     has_labels = cursor.execute("select count(*) from topic_labels").fetchall()[0][0] > 0
     while block := [item for _, item in zip(range(1000), news, strict=False)]:
         known: set[str] = set()

@@ -77,6 +77,9 @@ class BudgetConfig(Section):
     topics: TaskBudget = TaskBudget()
     similar: TaskBudget = TaskBudget()
     judge: TaskBudget = TaskBudget()
+    rewrite: TaskBudget = TaskBudget()
+    rerank: TaskBudget = TaskBudget()
+    explain: TaskBudget = TaskBudget()
 
 
 class RedactPattern(Section):

@@ -23,6 +23,17 @@ from tasks.contracts.labels import (
     SimilarConfig,
     TopicsConfig,
 )
+from tasks.contracts.recommending import (
+    CandidatesConfig,
+    ExplainConfig,
+    RankingConfig,
+    RecommendConfig,
+    RelationsConfig,
+    RelevanceConfig,
+    RerankConfig,
+    RewriteConfig,
+    RuleConfig,
+)
 from tasks.contracts.section import Section
 
 Kind = Literal["items", "users", "interactions"]
@@ -38,8 +49,6 @@ Format = Literal[
     "amazon-reviews",
 ]
 ColumnType = Literal["text", "integer", "number", "timestamp", "list"]
-SourceName = Literal["dense_profile", "dense_history", "bm25", "popularity", "collaborative"]
-Truth = Literal["judge", "interactions"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
@@ -86,65 +95,6 @@ class TextConfig(Section):
     max_chars: Annotated[int, Field(ge=50, le=100_000)] = 2000
 
 
-class CandidatesConfig(Section):
-    """Candidate sources with their fusion weights, the depth of each, and how many candidates a user keeps.
-
-    Of a user's history the latest history_items count, and a weight halves every history_half_life_days.
-    collaborative: an item keeps its `neighbours` nearest items; shrinkage damps similarities that few users support.
-    """
-
-    sources: Mapping[SourceName, Annotated[float, Field(gt=0)]] = {
-        "dense_profile": 1.0,
-        "dense_history": 1.0,
-        "bm25": 1.0,
-        "popularity": 1.0,
-        "collaborative": 1.0,
-    }
-    per_source: Annotated[int, Field(ge=1, le=10_000)] = 100
-    total: Annotated[int, Field(ge=1, le=10_000)] = 200
-    rrf_k: Annotated[int, Field(ge=1)] = 60
-    popularity_half_life_days: Annotated[float, Field(gt=0)] = 3650.0
-    history_items: Annotated[int, Field(ge=1, le=1000)] = 20
-    history_half_life_days: Annotated[float, Field(gt=0)] = 365.0
-    neighbours: Annotated[int, Field(ge=1, le=10_000)] = 100
-    shrinkage: Annotated[float, Field(ge=0)] = 10.0
-
-
-class RankingConfig(Section):
-    """LambdaMART's parameters, and the shares of users for validation and for the final test."""
-
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    num_leaves: Annotated[int, Field(ge=2)] = 15
-    min_data_in_leaf: Annotated[int, Field(ge=1)] = 20
-    max_rounds: Annotated[int, Field(ge=1)] = 400
-    early_stopping_rounds: Annotated[int, Field(ge=1)] = 40
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    seed: int = 7
-
-
-class RelevanceConfig(Section):
-    """What counts as relevant: which truth wins for a pair that has several, and how an interaction becomes a grade.
-
-    grades maps "event" or "event>=value" to a grade 0-3; the first rule that fits wins, an event with no rule has none.
-    A pair counts as relevant in precision, recall, MAP and MRR when its grade is at least relevant_grade.
-    holdout_share of each user's latest interactions is hidden from the sources and used as truth.
-    """
-
-    truth: Annotated[tuple[Truth, ...], Field(min_length=1)] = ("judge", "interactions")
-    grades: Mapping[str, Annotated[int, Field(ge=0, le=3)]] = {}
-    relevant_grade: Annotated[int, Field(ge=1, le=3)] = 2
-    holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    holdout_order: Literal["time", "random"] = "time"
-
-
-class RecommendConfig(Section):
-    """How many items a user gets, and what users do with items, as a reason says it: because you read "…"."""
-
-    top_n: Annotated[int, Field(ge=1, le=1000)] = 10
-    verb: str = "read"
-
-
 class GatesConfig(Section):
     """Thresholds of the quality gates; shares in [0, 1]."""
 
@@ -163,6 +113,8 @@ class GatesConfig(Section):
     min_agreement: Annotated[float, Field(ge=-1, le=1)] = 0.2
     max_cost_per_label_usd: Annotated[float, Field(gt=0)] | None = None
     max_ungrounded_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    min_index_recall: Annotated[float, Field(ge=0, le=1)] = 0.95
+    max_short_lists: Annotated[float, Field(ge=0, le=1)] = 0.05
 
 
 class Catalog(Section):
@@ -180,6 +132,8 @@ class Catalog(Section):
     aspects: tuple[str, ...] = ()
     events: Mapping[str, float] = {}
     unseen_events: tuple[str, ...] = Field((), description="events after which an item may still be recommended")
+    blocking_events: tuple[str, ...] = Field((), description="events after which a user never gets the item")
+    blocked_items: tuple[str, ...] = Field((), description="items that nobody gets")
     redact: tuple[BuiltInPattern, ...] = ("email", "phone")
     redact_patterns: tuple[RedactPattern, ...] = ()
     text: TextConfig = TextConfig()
@@ -192,9 +146,14 @@ class Catalog(Section):
     similar: SimilarConfig = SimilarConfig()
     judge: JudgeConfig = JudgeConfig()
     candidates: CandidatesConfig = CandidatesConfig()
+    relations: RelationsConfig = RelationsConfig()
+    rewrite: RewriteConfig = RewriteConfig()
+    rules: tuple[RuleConfig, ...] = ()
     ranking: RankingConfig = RankingConfig()
     relevance: RelevanceConfig = RelevanceConfig()
     recommend: RecommendConfig = RecommendConfig()
+    rerank: RerankConfig = RerankConfig()
+    explain: ExplainConfig = ExplainConfig()
     budget: BudgetConfig = BudgetConfig()
     gates: GatesConfig = GatesConfig()
 

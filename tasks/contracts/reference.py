@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from tasks.contracts.asking import RedactPattern
 from tasks.contracts.catalog import Catalog, SourceConfig, Topic
-from tasks.contracts.meanings import MEANINGS, REDACT_PATTERN, SOURCE, TOPIC
+from tasks.contracts.meanings import MEANINGS, REDACT_PATTERN, RULE, SOURCE, TOPIC
+from tasks.contracts.recommending import RuleConfig
 
 INTRODUCTION = """\
 # Catalog files: every key
@@ -38,6 +39,7 @@ def render_reference() -> str:
         _render("`[[items]]`, `[[users]]`, `[[interactions]]`", SourceConfig, SOURCE),
         _render("`[[taxonomy]]`", Topic, TOPIC),
         _render("`[[redact_patterns]]`", RedactPattern, REDACT_PATTERN),
+        _render("`[[rules]]`", RuleConfig, RULE),
     ]
     for name, section in sections.items():
         meanings = {key.removeprefix(f"{name}."): text for key, text in MEANINGS.items() if key.startswith(f"{name}.")}

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.contracts.catalog import RankingConfig
 from tasks.contracts.errors import StepError, TooFewLabelsError
+from tasks.contracts.recommending import RankingConfig
 from tasks.ranking.feature_table import DIRECTIONS, FEATURE_NAMES
 from tasks.ranking.features import check_features
 from tasks.ranking.training_rows import drop_flat_groups

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from tasks.contracts.catalog import CandidatesConfig
 from tasks.contracts.errors import StepError
+from tasks.contracts.recommending import CandidatesConfig
 from tasks.retrieval.bm25 import Bm25
 from tasks.retrieval.collaborative import Collaborative, fit_neighbours
 from tasks.retrieval.dense_history import DenseHistory

@@ -6,7 +6,8 @@ of item ids, so that "ties go to the lower position" means the same in every run
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -30,6 +31,7 @@ class ItemIndex:
 
     vectors: (n, d), unit length, a zero row where has_vector is False. popularity: >= 0, decayed count of interactions.
     published_days: days since 1970, NaN where unknown. group_codes: equal for near-duplicates, dense from 0.
+    is_blocked: nobody gets it. fields: the columns that the catalog's rules read, by their name in the rule.
     """
 
     item_ids: pl.Series
@@ -41,6 +43,8 @@ class ItemIndex:
     published_days: FloatVector
     is_active: BoolVector
     group_codes: IntVector
+    is_blocked: BoolVector
+    fields: Mapping[str, pl.Series] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -62,8 +66,15 @@ class ItemIndex:
         return found["item"].cast(pl.Int64).fill_null(-1).to_numpy()
 
 
-def build_item_index(items: pl.DataFrame, vectors: FloatMatrix, *, popularity: FloatVector | None = None) -> ItemIndex:
-    """Index the items of one catalog.
+def build_item_index(
+    items: pl.DataFrame,
+    vectors: FloatMatrix,
+    *,
+    popularity: FloatVector | None = None,
+    blocked: Collection[str] = (),
+    fields: pl.DataFrame | None = None,
+) -> ItemIndex:
+    """Index the items of one catalog; blocked holds ids that nobody gets, row i of fields belongs to row i of items.
 
     items has the columns ITEM_COLUMNS (title, text, published_at and group_id may be null; group_id null: a group of
     its own). Row i of vectors (n, d) and of popularity (n,) belongs to row i of items; a zero or NaN vector: none.
@@ -84,6 +95,8 @@ def build_item_index(items: pl.DataFrame, vectors: FloatMatrix, *, popularity: F
         published_days=_days(ordered["published_at"]),
         is_active=ordered["is_active"].fill_null(value=True).to_numpy().astype(np.bool_),
         group_codes=_dense_groups(ordered["group_id"]),
+        is_blocked=ordered["item_id"].is_in(list(blocked)).to_numpy().astype(np.bool_),
+        fields={} if fields is None else {column.name: column for column in fields[order].get_columns()},
     )
 
 

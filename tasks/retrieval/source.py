@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from tasks.retrieval.item_index import FloatVector, IntVector
+from tasks.retrieval.item_index import FloatMatrix, FloatVector, IntVector
 from tasks.retrieval.user_shard import UserShard
 
 SCORE_DECIMALS = 6
@@ -27,6 +27,35 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.users)
+
+
+@dataclass(frozen=True)
+class AspectVectors:
+    """What enrichment says of each item, aspect by aspect, as vectors.
+
+    Row i: aspect names[aspects[i]] of the item at position items[i], its text texts[i], vectors (a, d) unit rows.
+    """
+
+    names: list[str]
+    items: IntVector
+    aspects: IntVector
+    texts: list[str]
+    vectors: FloatMatrix
+
+
+@dataclass(frozen=True)
+class SourceInputs:
+    """What the sources are fitted to beside the index; a source without its input is left out.
+
+    interactions: user_id, item_id, weight (> 0), age_days (null: unknown) of all users; in training without the
+    held-out pairs. relations: item_id, related_id, relation, strength in (0, 1], without also_bought.
+    segment_popularity: segment, item_id, popularity.
+    """
+
+    interactions: pl.DataFrame | None = None
+    relations: pl.DataFrame | None = None
+    aspects: AspectVectors | None = None
+    segment_popularity: pl.DataFrame | None = None
 
 
 class Source(Protocol):

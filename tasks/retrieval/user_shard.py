@@ -6,8 +6,8 @@ recommended books): these have a vector and a title, but no position in the cata
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -29,6 +29,15 @@ class ForeignHistory:
 
 
 @dataclass(frozen=True)
+class UserQueries:
+    """Search texts of users: row i is user users[i]'s (sorted), vectors (q, d) unit rows, what is_avoided is to be far from."""
+
+    users: IntVector
+    vectors: FloatMatrix
+    is_avoided: BoolVector
+
+
+@dataclass(frozen=True)
 class UserShard:
     """u users. Entries indptr[i] to indptr[i + 1] of the history_* arrays are user i's, newest first.
 
@@ -36,7 +45,9 @@ class UserShard:
     history_items: position in the index, -1 for an item of another catalog. history_weights: event weight, halved every
     half-life; <= 0 says dislike, and only `seen` heeds it. history_ages: days. history_rows: the row of the item's
     vector and title in item_vectors (v, d) and item_titles, which hold each distinct item of the histories once.
-    seen_indptr, seen_items: positions that must not be recommended, sorted within a user.
+    seen_indptr, seen_items: positions that must not be recommended, sorted within a user. blocked_indptr, blocked_items:
+    the same of what the user never wants. segments: the user's segment, "" where unknown. fields: the columns that the
+    catalog's rules read. queries: search texts made of profile and history.
     """
 
     user_ids: pl.Series
@@ -52,6 +63,11 @@ class UserShard:
     item_titles: list[str]
     seen_indptr: IntVector
     seen_items: IntVector
+    blocked_indptr: IntVector
+    blocked_items: IntVector
+    segments: list[str]
+    fields: Mapping[str, pl.Series] = field(default_factory=dict)
+    queries: UserQueries | None = None
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -75,12 +91,15 @@ def build_user_shard(
     half_life_days: float,
     seen: pl.DataFrame | None = None,
     foreign: ForeignHistory | None = None,
+    blocked: pl.DataFrame | None = None,
+    queries: UserQueries | None = None,
 ) -> UserShard:
     """Arrays of the users of one shard.
 
     users: user_id, profile_text (may be null); row i of profile_vectors (u, d) is user i's, zero or NaN: none.
     history: HISTORY_COLUMNS, items of this catalog; rows of other users or of unknown items are ignored, and several
     rows of one pair become one (weights add up, the youngest age). seen: user_id, item_id; without it the history.
+    blocked: user_id, item_id. Other columns of users are its segment and the fields of the rules.
     Raises StepError on a repeated user or a missing column. O(m log m) for m history rows.
     """
     _check_users(users, profile_vectors, history)
@@ -93,7 +112,11 @@ def build_user_shard(
         titles += list(foreign.titles)
     entries = _merge_entries(pl.concat(parts), half_life_days)
     seen_pairs = _own_pairs(history if seen is None else seen, rows, index).unique().sort("user", "item")
+    no_pairs = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
+    blocked_pairs = _own_pairs(no_pairs if blocked is None else blocked, rows, index).unique().sort("user", "item")
     unit, has_profile = unit_rows(profile_vectors)
+    extra = [name for name in users.columns if name not in ("user_id", "profile_text", "segment")]
+    segments = users["segment"].fill_null("").to_list() if "segment" in users.columns else [""] * len(users)
     return UserShard(
         user_ids=users["user_id"],
         profile_vectors=unit,
@@ -108,6 +131,11 @@ def build_user_shard(
         item_titles=titles,
         seen_indptr=_row_starts(seen_pairs["user"], len(users)),
         seen_items=seen_pairs["item"].to_numpy(),
+        blocked_indptr=_row_starts(blocked_pairs["user"], len(users)),
+        blocked_items=blocked_pairs["item"].to_numpy(),
+        segments=segments,
+        fields={name: users[name] for name in extra},
+        queries=queries,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.contracts.catalog import CandidatesConfig
+from tasks.contracts.recommending import CandidatesConfig
 from tasks.ranking.features import build_features
 from tasks.ranking.inputs import build_item_facts
 from tasks.ranking.splits import split_of

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.contracts.catalog import RankingConfig
 from tasks.contracts.errors import StepError
+from tasks.contracts.recommending import RankingConfig
 from tasks.ranking.model import dump_ranker, load_ranker, score_rows, train_ranker
 
 NAMES = ("good", "noise")

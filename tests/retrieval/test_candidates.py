@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.contracts.catalog import CandidatesConfig
 from tasks.contracts.errors import StepError
+from tasks.contracts.recommending import CandidatesConfig
 from tasks.retrieval.candidates import add_pairs, build_sources, candidates_for_shard, pair_features_for
 from tasks.retrieval.fusion import fuse_lists
 
