@@ -65,7 +65,7 @@ def run_night(name: str, folder: Path, *, data: Path, n_users: int) -> Night:
         notes += list(report.notes) if stage in ("similar", "train", "evaluate") else []
         print(f"{name} {stage}: {seconds[stage]:.1f} s", flush=True)
     with open_warehouse(folder, read_only=True) as warehouse:
-        metrics = warehouse.connection.sql("select * from metrics order by ranker").to_arrow_table()
+        metrics = warehouse.connection.sql("select * from metrics where slice = 'all' order by ranker").to_arrow_table()
     return Night(name, pl.DataFrame(pl.from_arrow(metrics)), seconds, notes)
 
 

@@ -11,11 +11,15 @@ from flows.candidates import candidates_flow
 from flows.embed import embed_flow
 from flows.enrich import enrich_flow
 from flows.evaluate import evaluate_flow
+from flows.explain import explain_flow
 from flows.ingest import ingest_flow
 from flows.judge import judge_flow
 from flows.publish import publish_flow
 from flows.quality import quality_flow
+from flows.relations import relations_flow
 from flows.request import RunRequest, StageName
+from flows.rerank import rerank_flow
+from flows.rewrite import rewrite_flow
 from flows.score import score_flow
 from flows.similar import similar_flow
 from flows.stage import open_run
@@ -30,11 +34,15 @@ STAGE_FLOWS: dict[str, Callable[[RunRequest], list[StepReport]]] = {
     "embed": embed_flow,
     "topics": topics_flow,
     "similar": similar_flow,
+    "relations": relations_flow,
     "judge": judge_flow,
     "quality": quality_flow,
+    "rewrite": rewrite_flow,
     "candidates": candidates_flow,
     "train": train_flow,
     "score": score_flow,
+    "rerank": rerank_flow,
+    "explain": explain_flow,
     "evaluate": evaluate_flow,
     "publish": publish_flow,
 }

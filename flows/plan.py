@@ -13,14 +13,17 @@ from flows.stage import load_catalogs, make_context, new_run_id
 from tasks.contracts.plan import PlanLine
 from tasks.embed import plan_embed
 from tasks.enrich import plan_enrich
+from tasks.explain import plan_explain
 from tasks.ingest import ingest
 from tasks.judge import plan_judge
 from tasks.labeling.budget import note_budget
 from tasks.plan import copy_warehouse
+from tasks.rerank import plan_rerank
+from tasks.rewrite import plan_rewrite
 from tasks.similar import plan_similar
 from tasks.topics import plan_topics
 
-PLANNED = (plan_enrich, plan_embed, plan_topics, plan_similar, plan_judge)
+PLANNED = (plan_enrich, plan_embed, plan_topics, plan_similar, plan_judge, plan_rewrite, plan_rerank, plan_explain)
 
 
 def print_plan(request: RunRequest, *, shows_prompts: bool) -> None:

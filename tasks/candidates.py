@@ -1,74 +1,176 @@
-"""candidates: embeddings, interactions -> shards of candidates, once to serve and once to learn from.
+"""candidates: embeddings, interactions, relations -> shards of candidates, once to serve and once to learn from.
 
 `candidates` holds every active user's candidates from all that is known as of the day. `candidates-holdout` holds those
 of users of whom something is known that the sources were not told (a judge's label, a held-out interaction): built from
-the history alone, joined by every labelled pair. The ranker learns and is measured on the second, and serves the first.
+the history alone, joined by every labelled pair, once a fold (column `fold`). The ranker learns and is measured on the
+second, and serves the first. The gate `candidates` looks at the first: the recall of an approximate index, short lists.
 Time O(users x items) by exact search; memory O(items x dimension + shard).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
+from tasks.gating import check_suite
 from tasks.loading.arrays import CatalogArrays, load_catalog_arrays, load_shard
+from tasks.loading.fields import check_rules
 from tasks.loading.history import make_history
+from tasks.loading.shard_history import onboarding_note
 from tasks.loading.truth import read_truth, users_with_truth
+from tasks.retrieval.build import index_recall_of
 from tasks.retrieval.candidates import CandidateShard, add_pairs, candidates_for_shard
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.outputs import stage_output
+from warehouse.shards import ShardWriter
+
+NO_USERS = "the catalog has no active user, so nobody gets a list; `nightjar simulate-users` makes some up"
+SHOWN_IDS = 3
+
+
+@dataclass
+class Served:
+    """What was written for serving: rows, dropped pairs by reason, short lists, and what the operator should know.
+
+    n_fewer: users with fewer than top_n items. n_short: those of them who get fewer than the catalog has for somebody.
+    """
+
+    n_rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    n_fewer: int = 0
+    n_short: int = 0
+    index_recall: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, shard: CandidateShard, *, n_users: int, top_n: int) -> None:
+        """Count one more shard."""
+        self.dropped.update(shard.dropped)
+        self.n_short += shard.n_short
+        self.n_fewer += n_users - shard.frame.group_by("user_id").len().filter(pl.col("len") >= top_n).height
 
 
 @task(name="candidates", cache_policy=NO_CACHE)
 def candidates(context: StepContext) -> StepReport:
-    """Retrieve candidates for serving, and for users with truth."""
+    """Retrieve candidates for serving, and for users with truth. Raises ConfigError for a rule that can't be read."""
+    catalog = context.catalog
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
+        check_rules(warehouse, context)
         make_history(warehouse, context)
-        everyone = warehouse.query("queries/active_users", user_space=context.catalog.user_space)["user_id"].to_list()
-        known = users_with_truth(warehouse, context)
-        served, dropped = _write(warehouse, context, everyone, is_holdout=False)
-        held_out, _ = _write(warehouse, context, known, is_holdout=True)
-    note = f"{served} candidates of {len(everyone)} users; {held_out} rows of {len(known)} users with truth"
-    if not everyone:
-        note = "the catalog has no active user, so nobody gets a list; `nightjar simulate-users` makes some up"
+        everyone = warehouse.query("queries/active_users", user_space=catalog.user_space)["user_id"].to_list()
+        folds = range(catalog.relevance.folds)
+        known = {fold: users_with_truth(warehouse, context, fold=fold) for fold in folds}
+        served = _write_served(warehouse, context, everyone)
+        held_out = _write_held_out(warehouse, context, known)
+        served.notes += onboarding_note(warehouse, context)
+        gate = check_suite("candidates", warehouse, context, frames={"candidate_facts": _facts(served, len(everyone))})
+    n_known = len(set().union(*known.values()))
+    note = f"{served.n_rows} candidates of {len(everyone)} users; {held_out} rows of {n_known} users with truth"
     return StepReport(
         stage="candidates",
-        catalog=context.catalog.name,
+        catalog=catalog.name,
         rows_in=len(everyone),
-        rows_out=served,
-        dropped=dict(dropped),
-        notes=(note,),
+        rows_out=served.n_rows,
+        dropped=dict(served.dropped),
+        notes=(note if everyone else NO_USERS, *served.notes, *gate.notes),
     )
 
 
-def _write(
-    warehouse: Warehouse, context: StepContext, user_ids: list[str], *, is_holdout: bool
-) -> tuple[int, Counter[str]]:
-    stage = "candidates-holdout" if is_holdout else "candidates"
-    arrays = load_catalog_arrays(warehouse, context, is_holdout=is_holdout)
-    dropped: Counter[str] = Counter()
+def _write_served(warehouse: Warehouse, context: StepContext, user_ids: list[str]) -> Served:
+    catalog = context.catalog
+    arrays = load_catalog_arrays(warehouse, context, fold=None)
+    served = Served(index_recall=index_recall_of(arrays.sources), notes=_notes(context, arrays))
+    with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage="candidates") as output:
+        _write(output, warehouse, context, arrays, user_ids, fold=None, served=served)
+    served.n_rows = output.n_rows
+    if served.n_fewer:
+        top_n = catalog.recommend.top_n
+        served.notes.append(f"{served.n_fewer} users have fewer than {top_n} items: the catalog has no more for them")
+    return served
+
+
+def _write_held_out(warehouse: Warehouse, context: StepContext, user_ids: Mapping[int, list[str]]) -> int:
+    """The users of each fold, with sources that know nothing of the fold; a shard holds rows of one fold."""
+    stage = "candidates-holdout"
     with stage_output(warehouse, run_id=context.run_id, catalog=context.catalog.name, stage=stage) as output:
-        # Without users one empty shard is written, so that those who read it learn the columns.
-        for start in range(0, max(1, len(user_ids)), context.shard_users):
-            part = user_ids[start : start + context.shard_users]
-            shard = _retrieve(warehouse, context, arrays, part, is_holdout=is_holdout)
-            output.write(shard.frame)
-            dropped.update(shard.dropped)
-            context.progress(start + len(part), len(user_ids))
-    return output.n_rows, dropped
+        for fold, ids in user_ids.items():
+            if fold and not ids:
+                continue
+            arrays = load_catalog_arrays(warehouse, context, fold=fold)
+            _write(output, warehouse, context, arrays, ids, fold=fold, served=Served())
+    return output.n_rows
+
+
+def _write(
+    output: ShardWriter,
+    warehouse: Warehouse,
+    context: StepContext,
+    arrays: CatalogArrays,
+    user_ids: list[str],
+    *,
+    fold: int | None,
+    served: Served,
+) -> None:
+    # Without users one empty shard is written, so that those who read it learn the columns.
+    for start in range(0, max(1, len(user_ids)), context.shard_users):
+        part = user_ids[start : start + context.shard_users]
+        shard = _retrieve(warehouse, context, arrays, part, fold=fold)
+        output.write(shard.frame)
+        served.add(shard, n_users=len(part), top_n=context.catalog.recommend.top_n)
+        context.progress(start + len(part), len(user_ids))
 
 
 def _retrieve(
-    warehouse: Warehouse, context: StepContext, arrays: CatalogArrays, user_ids: list[str], *, is_holdout: bool
+    warehouse: Warehouse, context: StepContext, arrays: CatalogArrays, user_ids: list[str], *, fold: int | None
 ) -> CandidateShard:
-    shard = load_shard(warehouse, context, arrays.index, user_ids=user_ids, is_holdout=is_holdout)
-    found = candidates_for_shard(arrays.index, shard, sources=arrays.sources, config=context.catalog.candidates)
-    if not is_holdout:
+    catalog = context.catalog
+    shard = load_shard(warehouse, context, arrays.index, user_ids=user_ids, fold=fold)
+    found = candidates_for_shard(
+        arrays.index,
+        shard,
+        sources=arrays.sources,
+        config=catalog.candidates,
+        rules=catalog.rules,
+        segment_popularity=arrays.segment_popularity,
+        top_n=catalog.recommend.top_n,
+    )
+    if fold is None:
         return found
-    pairs = read_truth(warehouse, context, user_ids).select("user_id", "item_id")
+    pairs = read_truth(warehouse, context, user_ids, fold=fold).select("user_id", "item_id")
     joined = add_pairs(found.frame, pairs, index=arrays.index, shard=shard, sources=arrays.sources)
-    return CandidateShard(joined, found.dropped)
+    return CandidateShard(joined.with_columns(fold=pl.lit(fold, dtype=pl.Int32)), found.dropped, found.n_short)
+
+
+def _notes(context: StepContext, arrays: CatalogArrays) -> list[str]:
+    """Blocked ids that the catalog lacks, sources without input, and the recall of an approximate index."""
+    catalog, notes = context.catalog, []
+    blocked = pl.Series("item_id", catalog.blocked_items, dtype=pl.String)
+    strange = blocked.filter(pl.Series(arrays.index.locate(blocked) < 0)) if len(blocked) else blocked
+    if len(strange):
+        shown = ", ".join(repr(item) for item in strange[:SHOWN_IDS])
+        notes.append(f"{len(strange)} of blocked_items are no items of the catalog: {shown}")
+    fitted = {source.name for source in arrays.sources}
+    idle = [name for name in catalog.candidates.sources if name not in fitted]
+    if idle:
+        notes.append(f"sources that had nothing to go by: {', '.join(idle)}")
+    recall = index_recall_of(arrays.sources)
+    if recall is not None:
+        notes.append(f"the approximate index finds {recall:.1%} of what exact search finds")
+    return notes
+
+
+def _facts(served: Served, n_users: int) -> pl.DataFrame:
+    """One row for the gate; index_recall is null where search is exact."""
+    row = {
+        "n_users": n_users,
+        "n_short": served.n_short,
+        "short_share": served.n_short / n_users if n_users else 0.0,
+        "index_recall": served.index_recall,
+    }
+    return pl.DataFrame([row], schema_overrides={"index_recall": pl.Float64})

@@ -1,13 +1,15 @@
-"""score: serving candidates, model -> recommendation shards: the top N of each user with score, rank, sources and reason.
+"""score: serving candidates, model -> shards `scored`: each user's list, arranged, with a template's reason for every row.
 
 Features are built shard by shard and never stored. Without a model the order of the fused sources is served, and the
-report says so. Ends with the gate `recommendations`. Time O(candidates x trees), memory O(catalog + shard).
+report says so. The best are arranged (diversity, topic mix, exploration) and explained from the data; then
+`recommendations` is made of `scored` and of the answers that rerank and explain have stored (see tasks/serving), which
+ends with the gate. Time O(candidates * trees + users * top_n * pool * d), memory O(catalog + shard).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 from prefect import task
@@ -15,102 +17,142 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
-from tasks.gating import check_suite
 from tasks.loading.arrays import load_catalog_arrays, load_facts, load_shard
 from tasks.loading.history import make_history
+from tasks.ranking.arrange import Arrangement, arrange_lists
+from tasks.ranking.evidence import OPTIONAL, EvidenceFinder
 from tasks.ranking.features import build_features
 from tasks.ranking.inputs import ItemFacts
 from tasks.ranking.model import TrainedRanker, load_ranker, score_rows
 from tasks.ranking.reasons import write_reasons
-from tasks.ranking.top_n import list_sources, take_top
+from tasks.ranking.top_n import list_sources
 from tasks.retrieval.item_index import ItemIndex
+from tasks.retrieval.user_shard import UserShard
+from tasks.serving import COLUMNS, SCORED, TEMPLATE, write_recommendations
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.models import latest_model
 from warehouse.outputs import latest_output, stage_output
 
-COLUMNS = (
-    "catalog",
-    "user_space",
-    "user_id",
-    "rank",
-    "item_id",
-    "title",
-    "url",
-    "score",
-    "sources",
-    "reason",
-    "primary_topic",
-    "as_of",
-)
-
 
 @task(name="score", cache_policy=NO_CACHE)
 def score(context: StepContext) -> StepReport:
-    """Score the candidates of every user and keep the best."""
+    """Score the candidates of every user, arrange the best, and say why each is there."""
     catalog = context.catalog
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
         paths = latest_output(warehouse, catalog=catalog.name, stage="candidates", needs="candidates")
         found = latest_model(warehouse, catalog=catalog.name)
-        ranker = load_ranker(found[1]) if found else None
-        arrays = load_catalog_arrays(warehouse, context, is_holdout=False)
-        facts = load_facts(warehouse, context, arrays, is_holdout=False)
-        n_candidates = 0
-        with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage="recommendations") as output:
-            for frame in _frames(paths):
-                output.write(_recommend(warehouse, context, frame, index=arrays.index, facts=facts, ranker=ranker))
-                n_candidates += frame.height
-                context.progress(n_candidates, None)
-        files = [
-            str(path) for path in latest_output(warehouse, catalog=catalog.name, stage="recommendations", needs="score")
-        ]
-        gate = check_suite("recommendations", warehouse, context, values={"files": files})
+        scorer = Scorer(warehouse, context, load_ranker(found[1]) if found else None)
+        with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage=SCORED) as output:
+            for path in paths:
+                output.write(scorer.serve(pl.read_parquet(path)))
+        served = write_recommendations(warehouse, context)
     by = f"ranked by model {found[0]}" if found else "no model yet: ranked by the fused sources"
     return StepReport(
-        stage="score", catalog=catalog.name, rows_in=n_candidates, rows_out=output.n_rows, notes=(by, *gate.notes)
+        stage="score",
+        catalog=catalog.name,
+        rows_in=scorer.told["candidates"],
+        rows_out=served.n_rows,
+        notes=(by, *_shortfalls(scorer.told, catalog.recommend.top_n), *served.notes),
     )
 
 
-def _frames(paths: list[Path]) -> Iterator[pl.DataFrame]:
-    return (pl.read_parquet(path) for path in paths)
+class Scorer:
+    """From candidates to lists, a shard of users at a time; told counts candidates, short lists and unfilled slots."""
 
+    def __init__(self, warehouse: Warehouse, context: StepContext, ranker: TrainedRanker | None) -> None:
+        self.told: Counter[str] = Counter()
+        self._warehouse = warehouse
+        self._context = context
+        self._ranker = ranker
+        arrays = load_catalog_arrays(warehouse, context, fold=None)
+        self._index: ItemIndex = arrays.index
+        self._segment_popularity = arrays.segment_popularity
+        self._facts: ItemFacts = load_facts(warehouse, context, arrays, fold=None)
+        self._cards = warehouse.query("queries/item_cards", catalog=context.catalog.name)
 
-def _recommend(
-    warehouse: Warehouse,
-    context: StepContext,
-    candidates: pl.DataFrame,
-    *,
-    index: ItemIndex,
-    facts: ItemFacts,
-    ranker: TrainedRanker | None,
-) -> pl.DataFrame:
-    catalog = context.catalog
-    users = candidates["user_id"].unique().sort().to_list()
-    shard = load_shard(warehouse, context, index, user_ids=users, is_holdout=False)
-    features = build_features(candidates, catalog=index, shard=shard, facts=facts, as_of=context.as_of_end)
-    scores = pl.Series(score_rows(ranker, features, n_threads=context.threads)) if ranker else candidates["fused_score"]
-    scored = candidates.select("user_id", "item_id", "fused_rank").with_columns(
-        scores.cast(pl.Float64).alias("score"),
-        list_sources(candidates),
-        features["popularity_percentile"],
-        features["age_days"],
-    )
-    top = take_top(scored, n=catalog.recommend.top_n)
-    profiles = warehouse.query("queries/shard_interests", user_space=catalog.user_space, user_ids=users)
-    interests = dict(zip(profiles["user_id"], profiles["interests"].to_list(), strict=True))
-    reasons = write_reasons(
-        top, catalog=index, shard=shard, facts=facts, interests=interests, verb=catalog.recommend.verb
-    )
-    items = warehouse.query("queries/item_cards", catalog=catalog.name)
-    return (
-        top.with_columns(
-            reasons,
-            pl.lit(catalog.name).alias("catalog"),
-            pl.lit(catalog.user_space).alias("user_space"),
-            pl.lit(context.as_of).alias("as_of"),
-            pl.col("rank").cast(pl.Int32),
+    def serve(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """The lists of a shard's users: COLUMNS, sorted by user and rank."""
+        users = candidates["user_id"].unique().sort().to_list()
+        shard = load_shard(self._warehouse, self._context, self._index, user_ids=users, fold=None)
+        arranged = self._arrange(candidates, shard)
+        self.told.update(candidates=candidates.height, short=arranged.n_short, unfilled=arranged.n_unfilled)
+        self._context.progress(self.told["candidates"], None)
+        return self._explain(arranged.frame, candidates, shard)
+
+    def _arrange(self, candidates: pl.DataFrame, shard: UserShard) -> Arrangement:
+        context, config = self._context, self._context.catalog.recommend
+        features = build_features(
+            candidates, catalog=self._index, shard=shard, facts=self._facts, as_of=context.as_of_end
         )
-        .join(items, on="item_id", how="left")
-        .select(COLUMNS)
-        .sort("user_id", "rank")
-    )
+        scores = candidates["fused_score"]
+        if self._ranker is not None:
+            scores = pl.Series(score_rows(self._ranker, features, n_threads=context.threads))
+        kept = [name for name in ("fused_rank", "propensity") if name in candidates.columns]
+        return arrange_lists(
+            candidates.select("user_id", "item_id", *kept).with_columns(scores.cast(pl.Float64).alias("score")),
+            catalog=self._index,
+            shard=shard,
+            topics=self._facts.topics,
+            config=config,
+            # Another draw each day, and the same one whenever the day is run.
+            seed=context.catalog.ranking.seed + context.as_of.toordinal(),
+        )
+
+    def _explain(self, lists: pl.DataFrame, candidates: pl.DataFrame, shard: UserShard) -> pl.DataFrame:
+        catalog = self._context.catalog
+        found = [name for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"]
+        extra = [name for name in OPTIONAL if name in candidates.columns and name not in (*found, "propensity")]
+        keys = ["user_id", "item_id"]
+        top = lists.join(candidates.select(*keys, *found, *extra), on=keys, how="left", maintain_order="left")
+        top = top.with_columns(list_sources(top.select(found)))
+        finder = EvidenceFinder(
+            catalog=self._index,
+            shard=shard,
+            facts=self._facts,
+            interests=self._interests(shard),
+            aspects=self._aspects(top),
+            as_of=self._context.as_of_end,
+            segment_popularity=self._segment_popularity,
+        )
+        reasons = write_reasons(finder.find(top), verb=catalog.recommend.verb)
+        return (
+            pl.concat([top, reasons], how="horizontal")
+            .with_columns(
+                pl.lit(catalog.name).alias("catalog"),
+                pl.lit(catalog.user_space).alias("user_space"),
+                pl.lit(self._context.as_of).alias("as_of"),
+                pl.lit(TEMPLATE).alias("reason_source"),
+                pl.col("rank").cast(pl.Int32),
+            )
+            .join(self._cards, on="item_id", how="left")
+            .select(COLUMNS)
+            .sort("user_id", "rank")
+        )
+
+    def _interests(self, shard: UserShard) -> Mapping[object, Sequence[str]]:
+        users = shard.user_ids.to_list()
+        rows = self._warehouse.query(
+            "queries/shard_interests", user_space=self._context.catalog.user_space, user_ids=users
+        )
+        return dict(zip(rows["user_id"], rows["interests"].to_list(), strict=True))
+
+    def _aspects(self, top: pl.DataFrame) -> Mapping[tuple[str, str], str]:
+        """What the enrichments say of the items that were found by an aspect."""
+        if "aspect" not in top.columns:
+            return {}
+        items = top.filter(pl.col("aspect").is_not_null())["item_id"].unique().sort().to_list()
+        rows = self._warehouse.query("queries/aspect_texts", catalog=self._context.catalog.name, item_ids=items)
+        return {(item, aspect): words for item, aspect, words in rows.iter_rows()}
+
+
+def _shortfalls(told: Mapping[str, int], top_n: int) -> list[str]:
+    notes = []
+    if told["short"]:
+        notes.append(f"{told['short']} users get fewer than {top_n} items: no more candidates are left for them")
+    if told["unfilled"]:
+        notes.append(
+            f"{told['unfilled']} exploration slots had no drawn item and stay the ranker's; raise"
+            " candidates.exploration_items, and name the source exploration"
+        )
+    return notes

@@ -1,126 +1,81 @@
-"""train: holdout candidates, truth -> features (shards) -> gate -> a LambdaMART model, stored as text with its metadata.
+"""train: holdout candidates, truth -> features (shards) -> gate -> a LambdaMART model, champion or challenger.
 
 Features of users with truth are written as shards, checked by the suite `features`, and joined with the truth of
-training and validation users; test users' rows are written for `evaluate` and never learnt from.
-Time O(rows x features x trees); memory O(shard) for features and O(labelled rows) for training.
+training and validation users; test users' rows are written for `evaluate` and never learnt from. The model is stored as
+text with its card and a picture of what it looks at, and takes the champion's place unless it is worse.
+Time O(rows x features x trees x trials); memory O(shard) for features and a fixed number of rows for training.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
-from tasks.contracts.errors import TooFewLabelsError
+from tasks.contracts.errors import StepError, TooFewLabelsError
 from tasks.contracts.report import StepReport
 from tasks.gates import summarize_features
 from tasks.gating import check_suite
-from tasks.loading.arrays import load_catalog_arrays, load_facts, load_shard
 from tasks.loading.history import make_history
-from tasks.loading.truth import read_truth
+from tasks.loading.holdout_features import write_features
+from tasks.loading.learning_rows import LearningRows, read_rows
 from tasks.ranking.feature_table import FEATURE_NAMES, FEATURES, SOURCES
-from tasks.ranking.features import build_features
-from tasks.ranking.model import TrainedRanker, dump_ranker, train_ranker
-from tasks.ranking.splits import check_splits, split_of
-from tasks.ranking.training_rows import select_training_rows
+from tasks.ranking.model import TrainedRanker, dump_ranker, load_ranker, train_ranker
+from tasks.ranking.model_card import CardFacts, count_rows, write_card
+from tasks.ranking.promotion import Decision, decide_promotion, set_apart
+from tasks.ranking.shap_picture import draw_explanation, explain_ranker
+from tasks.ranking.splits import check_splits
+from tasks.ranking.tuning import Tuning, tune_ranker
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
-from warehouse.models import store_model
-from warehouse.outputs import latest_output, stage_output
+from warehouse.errors import WarehouseError
+from warehouse.models import Promotion, champion_id, latest_model, model_id_of, store_model
+
+SHOWN_BLANK = 10
 
 
 @dataclass(frozen=True)
-class LearningRows:
-    """Labelled rows by split ("train", "validation"), every user's split, and how many rows were dropped by reason."""
+class Made:
+    """A new ranker, how its parameters were found, and the rows that compare it with the champion."""
 
-    by_split: dict[str, pl.DataFrame]
-    splits: pl.Series
-    dropped: Counter[str]
+    ranker: TrainedRanker
+    tuning: Tuning | None
+    comparison: pl.DataFrame | None
 
 
 @task(name="train", cache_policy=NO_CACHE)
 def train(context: StepContext) -> StepReport:
-    """Build features, check them, train and store the ranker.
+    """Build features, check them, train and store the ranker, and decide whether it serves.
 
-    With too few labels no model is made and the report says so: `score` then serves the last model, or the fusion.
+    With too few labels no model is made and the report says so: `score` then serves the champion, or the fusion.
     """
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
-        shards = _write_features(warehouse, context)
-        rows = _read_rows(warehouse, context, shards)
-        n_rows = sum(frame.height for frame in rows.by_split.values())
+        shards = write_features(warehouse, context)
+        rows = read_rows(warehouse, context, shards)
         try:
             check_splits(rows.splits)
             blank = _check_features(warehouse, context, shards)
-            ranker = train_ranker(
-                rows.by_split["train"],
-                rows.by_split["validation"],
-                config=context.catalog.ranking,
-                n_threads=context.threads,
-            )
+            made = _make_ranker(context, rows)
         except TooFewLabelsError as error:
             return StepReport(
-                stage="train", catalog=context.catalog.name, rows_in=n_rows, notes=(f"no new model: {error}",)
+                stage="train", catalog=context.catalog.name, rows_in=rows.n_rows, notes=(f"no new model: {error}",)
             )
-        model_id = _store(warehouse, context, ranker)
-    notes = [
-        f"model {model_id}: {ranker.best_iteration} trees from {ranker.n_users} users, validation NDCG@10"
-        f" {ranker.validation_ndcg:.3f}; most gain from {', '.join(list(ranker.importances)[:3])}"
-    ]
-    notes += [f"features without a value in this catalog: {', '.join(blank)}"] if blank else []
+        model_id, decision = _store(warehouse, context, rows, made, blank)
     return StepReport(
         stage="train",
         catalog=context.catalog.name,
-        rows_in=n_rows,
-        rows_out=ranker.n_rows,
-        dropped=dict(rows.dropped),
-        notes=tuple(notes),
+        rows_in=rows.n_rows,
+        rows_out=made.ranker.n_rows,
+        dropped=rows.dropped,
+        notes=_notes(model_id, made, decision, blank),
     )
-
-
-def _write_features(warehouse: Warehouse, context: StepContext) -> list[Path]:
-    catalog, ranking = context.catalog, context.catalog.ranking
-    arrays = load_catalog_arrays(warehouse, context, is_holdout=True)
-    facts = load_facts(warehouse, context, arrays, is_holdout=True)
-    with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage="features-holdout") as output:
-        for path in latest_output(warehouse, catalog=catalog.name, stage="candidates-holdout", needs="candidates"):
-            candidates = pl.read_parquet(path)
-            users = candidates["user_id"].unique().sort()
-            shard = load_shard(warehouse, context, arrays.index, user_ids=users.to_list(), is_holdout=True)
-            features = build_features(
-                candidates, catalog=arrays.index, shard=shard, facts=facts, as_of=context.as_of_end
-            )
-            split = split_of(
-                features["user_id"],
-                seed=ranking.seed,
-                validation_share=ranking.validation_share,
-                test_share=ranking.test_share,
-            )
-            output.write(features.with_columns(split))
-    return latest_output(warehouse, catalog=catalog.name, stage="features-holdout", needs="train")
-
-
-def _read_rows(warehouse: Warehouse, context: StepContext, shards: Sequence[Path]) -> LearningRows:
-    by_split: dict[str, list[pl.DataFrame]] = {"train": [], "validation": []}
-    splits: list[pl.DataFrame] = []
-    dropped: Counter[str] = Counter()
-    for path in shards:
-        frame = pl.read_parquet(path)
-        splits.append(frame.select("user_id", "split").unique())
-        for split, kept in by_split.items():
-            part = frame.filter(pl.col("split") == split)
-            truth = read_truth(warehouse, context, part["user_id"].unique().sort().to_list())
-            chosen = select_training_rows(part, truth, seed=context.catalog.ranking.seed)
-            kept.append(chosen.frame)
-            dropped.update(chosen.dropped)
-    return LearningRows({name: pl.concat(kept) for name, kept in by_split.items()}, pl.concat(splits)["split"], dropped)
 
 
 def _check_features(warehouse: Warehouse, context: StepContext, shards: Sequence[Path]) -> list[str]:
@@ -135,24 +90,128 @@ def _check_features(warehouse: Warehouse, context: StepContext, shards: Sequence
     return blank
 
 
-def _store(warehouse: Warehouse, context: StepContext, ranker: TrainedRanker) -> str:
-    text = dump_ranker(ranker)
-    metadata = {
+def _make_ranker(context: StepContext, rows: LearningRows) -> Made:
+    config, threads = context.catalog.ranking, context.threads
+    stopping, comparison = set_apart(rows.validation, seed=config.seed)
+    tuning = tune_ranker(rows.train, stopping, config=config, n_threads=threads) if config.tuning_trials else None
+    ranker = train_ranker(
+        rows.train,
+        stopping,
+        comparison=comparison,
+        config=config,
+        n_threads=threads,
+        extra=tuning.best.params if tuning else None,
+    )
+    return Made(ranker, tuning, comparison)
+
+
+def _store(
+    warehouse: Warehouse, context: StepContext, rows: LearningRows, made: Made, blank: Sequence[str]
+) -> tuple[str, Decision | None]:
+    """Store the model with its card, its picture and the decision; None where it is the champion already."""
+    text = dump_ranker(made.ranker)
+    model_id, reigning = model_id_of(text), champion_id(warehouse, catalog=context.catalog.name)
+    decision = None if model_id == reigning else _decide(warehouse, context, made)
+    explained = explain_ranker(
+        made.ranker, rows.validation, seed=context.catalog.ranking.seed, n_threads=context.threads
+    )
+    facts = CardFacts(
+        model_id=model_id,
+        catalog=context.catalog.name,
+        title=context.catalog.title or context.catalog.name,
+        licence=context.catalog.licence,
+        as_of=context.as_of.isoformat(),
+        run_id=context.run_id,
+        code_version=context.code_version,
+        rows=count_rows({"train": rows.train, "validation": rows.validation}),
+        dropped=rows.dropped,
+        weights=context.catalog.relevance.weights,
+        blank=blank,
+        tuning=made.tuning,
+        decision=decision,
+        explanation=explained,
+        picture=f"{model_id}.shap.png",
+    )
+    title = f"{facts.title}: what moves the scores of model {model_id} ({len(explained.values):,} rows)"
+    store_model(
+        warehouse,
+        catalog=context.catalog.name,
+        text=text,
+        metadata=_metadata(context, made),
+        run_id=context.run_id,
+        now=utc_now(),
+        promotion=_promotion(decision, reigning) if decision else None,
+        attachments={
+            "card.md": write_card(made.ranker, facts).encode(),
+            "shap.png": draw_explanation(explained, title=title),
+        },
+    )
+    return model_id, decision
+
+
+def _decide(warehouse: Warehouse, context: StepContext, made: Made) -> Decision:
+    try:
+        found = latest_model(warehouse, catalog=context.catalog.name)
+        champion = load_ranker(found[1]) if found else None
+    except (WarehouseError, StepError) as error:
+        return Decision(is_promoted=True, reason=f"not compared with the champion: {error}")
+    return decide_promotion(
+        made.ranker, champion, made.comparison, config=context.catalog.ranking, n_threads=context.threads
+    )
+
+
+def _promotion(decision: Decision, reigning: str | None) -> Promotion:
+    found = decision.comparison
+    return Promotion(
+        is_promoted=decision.is_promoted,
+        reason=decision.reason,
+        champion_id=reigning,
+        difference=found.difference.mean if found else None,
+        low=found.difference.low if found else None,
+        high=found.difference.high if found else None,
+        n_users=found.n_users if found else None,
+    )
+
+
+def _metadata(context: StepContext, made: Made) -> dict[str, Any]:
+    ranker, tuning = made.ranker, made.tuning
+    found: dict[str, Any] = {
         "as_of": context.as_of.isoformat(),
         "params": dict(ranker.params),
         "n_users": ranker.n_users,
         "n_rows": ranker.n_rows,
-        "best_iteration": ranker.best_iteration,
+        "n_trees": ranker.n_trees,
         "validation_ndcg@10": ranker.validation_ndcg,
         "feature_names": list(ranker.feature_names),
         "importances": dict(ranker.importances),
+        "split": dict(ranker.split),
         "code_version": context.code_version,
     }
-    return store_model(
-        warehouse,
-        catalog=context.catalog.name,
-        text=text,
-        metadata=json.dumps(metadata),
-        run_id=context.run_id,
-        now=utc_now(),
-    )
+    if tuning:
+        best = tuning.best
+        found["tuning"] = {"n_trials": len(tuning.trials), "best_trial": best.number, "validation_ndcg@10": best.ndcg}
+    return found
+
+
+def _notes(model_id: str, made: Made, decision: Decision | None, blank: Sequence[str]) -> tuple[str, ...]:
+    ranker, tuning = made.ranker, made.tuning
+    notes = [
+        f"model {model_id}: {ranker.n_trees} trees from {ranker.n_users} users, validation NDCG@10"
+        f" {ranker.validation_ndcg:.3f}; most gain from {', '.join(list(ranker.importances)[:3])}"
+    ]
+    if decision is None:
+        notes.append("the same model as the champion")
+    elif decision.is_promoted:
+        notes.append(f"promoted to champion: {decision.reason}")
+    else:
+        notes.append(f"kept back: {decision.reason}; the champion goes on serving")
+    if tuning:
+        short = f" of {tuning.n_asked}, for the time was up" if tuning.is_cut_short else ""
+        notes.append(
+            f"parameters of trial {tuning.best.number} of {len(tuning.trials)} trials{short}: validation NDCG@10"
+            f" {tuning.trials[0].ndcg:.3f} before, {tuning.best.ndcg:.3f} after"
+        )
+    if blank:
+        more = f" and {len(blank) - SHOWN_BLANK} more; the card names them" if len(blank) > SHOWN_BLANK else ""
+        notes.append(f"features without a value in this catalog: {', '.join(blank[:SHOWN_BLANK])}{more}")
+    return tuple(notes)

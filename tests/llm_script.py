@@ -1,4 +1,4 @@
-"""What a model behind the loopback server answers to the four tasks: a valid reply, whatever is asked."""
+"""What a model behind the loopback server answers to each task: a valid reply, whatever is asked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DESCRIBED = {
 
 
 def task_of(request: Request) -> str:
-    """Which of the four tasks is asked: the name of the reply's schema."""
+    """Which task is asked: the name of the reply's schema."""
     return str(request.body["response_format"]["json_schema"]["name"])
 
 
@@ -35,6 +35,8 @@ def _answer(task: str, number: int) -> dict[str, Any]:
         "topics": {"reason": "so", "topics": [{"topic": topic, "confidence": 0.9}]},
         "similar": {"reason": "so", "is_similar": True, "probability": 0.9, "same_topic": True},
         "verify": {"reason": "so", "not_carried": [1]},
+        "explain": {"explanation": "For you.", "content": "", "popularity": "", "diversity": "", "time": ""},
         "judge": {"reason": "so", "relevance": number % 4, "confidence": 0.8},
+        "rewrite": {"needs": [], "queries": [f"things of kind {number}"], "avoid": [], "confidence": 0.6},
     }
     return {"number": number, **answers[task]}

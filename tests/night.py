@@ -52,6 +52,7 @@ ADJECTIVES = [
     "lasting",
     "hidden",
 ]
+USER_COLUMNS = ("id", "interests", "summary", "onboarding", "segment")
 KEYLESS = EndpointSettings(
     name="default", model="fake-model", price_in=1.0, price_out=2.0, max_in_flight=4, timeout_s=10.0
 )
@@ -75,6 +76,7 @@ class SmallCatalog:
         self.columns = 'item_id = "id", title = "title", text = "text", published_at = "published_at"'
         self.aspects: list[str] = []
         self.relevance = "grades = { like = 3, view = 1 }"
+        self.ranking = ""
         self.head = ""
         self.more = ""
         self.has_users = True
@@ -99,7 +101,7 @@ class SmallCatalog:
         self.folder.mkdir(parents=True, exist_ok=True)
         rows = [json.dumps(item) for item in self.items.values()]
         self._path("items.jsonl").write_text("\n".join([*rows, *self.lines]) + "\n", encoding="utf-8")
-        _write_csv(self._path("users.csv"), list(self.users.values()), ["id", "interests", "summary"])
+        _write_csv(self._path("users.csv"), list(self.users.values()), USER_COLUMNS)
         _write_csv(self._path("events.csv"), self.events, ["user", "item", "event", "at"])
         self.file.write_text(self._toml(), encoding="utf-8")
         return self.file
@@ -108,7 +110,7 @@ class SmallCatalog:
         return self.folder / f"{self.name}-{name}"
 
     def _toml(self) -> str:
-        users = f'[[users]]\nformat = "csv"\npath = "{self.name}-users.csv"\ncolumns = {{ user_id = "id", interests = "interests", summary = "summary" }}\n'
+        users = f'[[users]]\nformat = "csv"\npath = "{self.name}-users.csv"\ncolumns = {{ user_id = "id", interests = "interests", summary = "summary", onboarding = "onboarding", segment = "segment" }}\n'
         topics = "".join(
             f'[[taxonomy]]\nname = "{name}"\ndescription = "{words.replace(" ", ", ")}."\n'
             for name, words in WORDS.items()
@@ -138,6 +140,7 @@ columns = {{ user_id = "user", item_id = "item", event = "event", occurred_at = 
 max_rounds = 15
 min_data_in_leaf = 3
 early_stopping_rounds = 5
+{self.ranking}
 [judge]
 {self.judge}
 {self.more}
@@ -270,7 +273,7 @@ def run_step(stage: str, context: StepContext) -> StepReport:
 
 def plug_embedder(patched: pytest.MonkeyPatch, embedder: HashingEmbedder) -> None:
     """Make every step embed with `embedder`, so that no model is loaded."""
-    for module in ("tasks.embed", "tasks.enrich", "tasks.labeling.build"):
+    for module in ("tasks.embed", "tasks.enrich", "tasks.labeling.build", "tasks.rewrite"):
         patched.setattr(f"{module}.embedder_for", lambda model: embedder)
 
 

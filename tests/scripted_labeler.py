@@ -9,8 +9,11 @@ from typing import TypeVar
 
 import pytest
 
+from tasks.labelers.explaining import check_explanation
 from tasks.labelers.protocol import (
     Enrichment,
+    ExplainQuestion,
+    Explanation,
     Failure,
     ItemText,
     JudgeAnswer,
@@ -19,6 +22,8 @@ from tasks.labelers.protocol import (
     RankAnswer,
     RankQuestion,
     Reply,
+    RewriteAnswer,
+    RewriteQuestion,
     ScoredTopic,
     SimilarAnswer,
     Task,
@@ -26,7 +31,7 @@ from tasks.labelers.protocol import (
     Usage,
 )
 
-A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
+A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
 COST = Usage(requests=1, tokens_in=10, tokens_out=2, cost_usd=0.5)
 
 
@@ -81,6 +86,29 @@ class ScriptedLabeler:
             best_first = sorted(keys, key=lambda digest: (-(digest[0] % 4), digest))
             ranks = tuple(best_first.index(digest) + 1 for digest in keys)
             yield self._reply("rank", window.key, RankAnswer(ranks, 0.7, "by the same chance"))
+
+    def rewrite(self, users: Iterable[RewriteQuestion]) -> Iterator[Reply[RewriteAnswer]]:
+        for question in users:
+            texts = (*question.user.interests, *(item.title for item in question.user.history))
+            answer = RewriteAnswer((", ".join(texts) or "anything",), ("to be told",), ("gossip",), 0.6)
+            yield self._reply("rewrite", question.key, answer, "\n".join(texts))
+
+    def rerank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
+        for window in windows:
+            yield self._reply("rerank", window.key, self.order(window))
+
+    def explain(self, questions: Iterable[ExplainQuestion]) -> Iterator[Reply[Explanation]]:
+        for question in questions:
+            said = check_explanation(self.say(question), question)
+            yield self._reply("explain", question.key, said, question.item.title)
+
+    def order(self, window: RankQuestion) -> RankAnswer:
+        """The ranks of a window's items; a test puts its own here."""
+        return RankAnswer(tuple(range(1, len(window.items) + 1)), 0.7, "as shown")
+
+    def say(self, question: ExplainQuestion) -> Explanation:
+        """Why an item is there; a test puts its own here."""
+        return Explanation(f'See for yourself: "{question.item.title}".', content=question.facts.get("content"))
 
     def _reply(self, task: Task, key: str, answer: A, text: str = "") -> Reply[A]:
         if self.dies_after is not None and sum(map(len, self.asked.values())) >= self.dies_after:

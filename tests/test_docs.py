@@ -228,3 +228,13 @@ def test_the_step_by_step_catalog_is_valid() -> None:
     blocks = [block for language, block in BLOCK.findall(read(DOCS / "catalogs.md")) if language == "toml"]
     catalog = Catalog.model_validate(tomllib.loads("\n".join(blocks[:5])))
     assert (catalog.name, len(catalog.items), len(catalog.taxonomy)) == ("recipes", 1, 2)
+
+
+def test_what_the_catalog_page_adds_is_valid_beside_its_first_catalog() -> None:
+    blocks = [block for language, block in BLOCK.findall(read(DOCS / "catalogs.md")) if language == "toml"]
+    first = tomllib.loads("\n".join(blocks[:5]))
+    read_blocks = [tomllib.loads(block) for block in blocks[5:]]
+    added = [block for block in read_blocks if {"relations", "rules", "blocked_items", "users"} & block.keys()]
+    assert len(added) == 4
+    for block in added:
+        Catalog.model_validate({**first, **block})

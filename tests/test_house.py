@@ -114,6 +114,8 @@ def test_paid_tasks_have_a_prompt_of_their_name() -> None:
         "judge",
         "rank",
         "verify",
+        "rewrite",
+        "explain",
     }
 
 

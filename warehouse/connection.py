@@ -170,8 +170,6 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "temp_directory": str(folder / "tmp"),
-        # A checkpoint merges the small row groups of those before it; a third as many of them need half the memory.
-        "checkpoint_threshold": "48MB",
         # What is freed goes back to the system at once: a night of small commits would hold 100 MB of it.
         "allocator_flush_threshold": "16MB",
         "allocator_bulk_deallocation_flush_threshold": "16MB",

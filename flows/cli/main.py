@@ -12,7 +12,16 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import inspect_commands, label_commands, llm_commands, prompt_commands, review_commands, run_commands
+from flows.cli import (
+    experiment_commands,
+    inspect_commands,
+    label_commands,
+    llm_commands,
+    model_commands,
+    prompt_commands,
+    review_commands,
+    run_commands,
+)
 from flows.cli.state import State
 from flows.settings import load_settings
 from tasks.contracts.errors import NightjarError
@@ -28,10 +37,12 @@ app = typer.Typer(
     help="Turns a catalog into tomorrow's recommendations overnight.\n\nExample: nightjar run --catalog examples/sample/news.toml",
 )
 app.registered_commands += run_commands.app.registered_commands + inspect_commands.app.registered_commands
+app.registered_commands += experiment_commands.app.registered_commands
 run_commands.label_app.registered_commands += label_commands.app.registered_commands
 app.add_typer(run_commands.label_app, name="label")
 app.add_typer(prompt_commands.app, name="prompts")
 app.add_typer(llm_commands.app, name="llm")
+app.add_typer(model_commands.app, name="model")
 app.add_typer(review_commands.app, name="review")
 
 

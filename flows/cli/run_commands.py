@@ -151,6 +151,15 @@ def label_similar(
     _run_stage(context, "similar", catalog, param, as_of, strict=strict)
 
 
+@app.command()
+def relations(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
+    """Relate items: series, sequels, author, brand, same story, also bought.
+
+    Example: nightjar relations --catalog examples/sample/books.toml
+    """
+    _run_stage(context, "relations", catalog, param, as_of)
+
+
 @label_app.command("judge")
 def label_judge(
     context: typer.Context,
@@ -173,6 +182,21 @@ def quality(context: typer.Context, catalog: Catalogs = None, param: Parameters 
     Example: nightjar quality
     """
     _run_stage(context, "quality", catalog, param, as_of)
+
+
+@app.command()
+def rewrite(
+    context: typer.Context,
+    catalog: Catalogs = None,
+    param: Parameters = None,
+    as_of: AsOf = None,
+    strict: Strict = False,
+) -> None:
+    """Turn profiles and histories into search text, if a source wants it.
+
+    Example: nightjar rewrite
+    """
+    _run_stage(context, "rewrite", catalog, param, as_of, strict=strict)
 
 
 @app.command()
@@ -200,6 +224,36 @@ def score(context: typer.Context, catalog: Catalogs = None, param: Parameters = 
     Example: nightjar score
     """
     _run_stage(context, "score", catalog, param, as_of)
+
+
+@app.command()
+def rerank(
+    context: typer.Context,
+    catalog: Catalogs = None,
+    param: Parameters = None,
+    as_of: AsOf = None,
+    strict: Strict = False,
+) -> None:
+    """Let a labeler put the first of each list in order, if the catalog names one.
+
+    Example: nightjar rerank
+    """
+    _run_stage(context, "rerank", catalog, param, as_of, strict=strict)
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    catalog: Catalogs = None,
+    param: Parameters = None,
+    as_of: AsOf = None,
+    strict: Strict = False,
+) -> None:
+    """Let a labeler say why the first of each list are there, if the catalog names one.
+
+    Example: nightjar explain
+    """
+    _run_stage(context, "explain", catalog, param, as_of, strict=strict)
 
 
 @app.command()

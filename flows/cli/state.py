@@ -27,7 +27,7 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="The last day the run may know of, YYYY-MM-DD. Default: today (UTC).")
 ]
 
-TaskName = Literal["enrich", "topics", "similar", "judge", "rank"]
+TaskName = Literal["enrich", "topics", "similar", "judge", "rank", "rewrite", "rerank", "explain"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ answers as (
     select 'similar', hash_a || '|' || hash_b, fingerprint from similarity_labels
     union all
     select 'judge', profile_hash || '|' || content_hash, fingerprint from judge_labels
+    union all
+    select 'rewrite', question_key, fingerprint from user_queries
 ),
 repeated as (
     select answers.task, answers.question_key, count(*) as n_labels

@@ -1,9 +1,11 @@
--- purpose: recommendations of what the user had met before $as_of_end, over the scored Parquet files $files
+-- purpose: recommendations of what the user had met before $as_of_end or named when they came, over the scored Parquet files $files
 -- grain: one row per user and item of catalog $catalog, at most 100; n_bad counts all of them
 with seen as (
-    select distinct user_id, item_id
+    select user_id, item_id
     from weighted_interactions
     where catalog = $catalog and coalesce(is_seen, true) and (occurred_at is null or occurred_at < $as_of_end)
+    union
+    select user_id, item_id from onboarding_answers where catalog = $catalog
 )
 select scored.user_id, scored.item_id, scored.title, scored.rank, count(*) over () as n_bad
 from read_parquet($files) as scored

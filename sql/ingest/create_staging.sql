@@ -6,7 +6,7 @@ create or replace temp table staged_items (
 );
 create or replace temp table staged_users (
     seq bigint, file text, line bigint, user_id text, name text, age integer, job text, skills text[], hobbies text[],
-    interests text[], summary text, attributes text
+    interests text[], summary text, onboarding text[] default [], segment text default '', attributes text
 );
 create or replace temp table staged_interactions (
     seq bigint, file text, line bigint, user_id text, item_id text, event text, value double, occurred_at timestamp

@@ -7,7 +7,7 @@ select
     sha256(concat_ws(chr(31), line, reason, to_json(columns_of_row)::text)),
     $run_id, $run_id
 from (
-    select file, line, reason, struct_pack(user_id, name, age, job, skills, hobbies, interests, summary, attributes) as columns_of_row
+    select file, line, reason, struct_pack(user_id, name, age, job, skills, hobbies, interests, summary, onboarding, segment, attributes) as columns_of_row
     from sorted_users
     where verdict = 'refused'
 )

@@ -4,7 +4,11 @@ create or replace temp table sorted_users as
 with hashed as (
     select
         *,
-        sha256(to_json(struct_pack(user_id, name, age, job, skills, hobbies, interests, summary, attributes))::text) as row_hash
+        sha256(
+            to_json(
+                struct_pack(user_id, name, age, job, skills, hobbies, interests, summary, onboarding, segment, attributes)
+            )::text
+        ) as row_hash
     from staged_users
 ),
 compared as (

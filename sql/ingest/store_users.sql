@@ -1,11 +1,20 @@
 -- purpose: take over the stored users; the profile hash holds the user's id, so that no two people share a judgement
--- grain: one row per user
-insert into users
+-- grain: one row per user; who gave no onboarding answers has the hash that they had before there were any
+insert into users by name
 select
-    $user_space, user_id, name, age, job, skills, hobbies, interests, summary, attributes,
-    sha256(to_json(struct_pack(space := $user_space, user_id, age, job, skills, hobbies, interests, summary))::text)[1:32]
-        as profile_hash,
-    $catalog, $origin, true, $now, $now, $run_id
+    $user_space as user_space, user_id, name, age, job, skills, hobbies, interests, summary, onboarding, segment, attributes,
+    sha256(
+        case
+            when len(onboarding) = 0 then
+                to_json(struct_pack(space := $user_space, user_id, age, job, skills, hobbies, interests, summary))::text
+            else
+                to_json(
+                    struct_pack(space := $user_space, user_id, age, job, skills, hobbies, interests, summary, onboarding)
+                )::text
+        end
+    )[1:32] as profile_hash,
+    $catalog as source_catalog, $origin as origin, true as is_active, $now as first_seen_at, $now as changed_at,
+    $run_id as last_seen_run
 from sorted_users
 where verdict = 'stored'
 on conflict (user_space, user_id) do update set
@@ -17,6 +26,8 @@ on conflict (user_space, user_id) do update set
     hobbies = excluded.hobbies,
     interests = excluded.interests,
     summary = excluded.summary,
+    onboarding = excluded.onboarding,
+    segment = excluded.segment,
     attributes = excluded.attributes,
     profile_hash = excluded.profile_hash,
     source_catalog = excluded.source_catalog,

@@ -13,6 +13,11 @@ with labels as (
     from judge_rankings
     join active_fingerprints as ranks using (fingerprint)
     where ranks.catalog = $catalog and ranks.task = 'rank'
+    union
+    select 'rewrite', question_key
+    from user_queries
+    join active_fingerprints as rewrites using (fingerprint)
+    where rewrites.catalog = $catalog and rewrites.task = 'rewrite'
 )
 select
     active.labeler, active.fingerprint, versions.prompt_hash, versions.version, versions.note, versions.system_text,

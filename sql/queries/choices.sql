@@ -1,5 +1,5 @@
--- purpose: who chose what, for the collaborative source
+-- purpose: who chose what, for the sources that learn from all interactions
 -- grain: one row per user and item of positive weight
-select user_id, item_id, weight
+select user_id, item_id, weight, age_days
 from pair_history
-where weight > 0 and not ($is_holdout and is_held_out);
+where weight > 0 and ($fold::integer is null or fold is distinct from $fold::integer);

@@ -1,5 +1,5 @@
--- purpose: active items as the judge sees them, with their topics
--- grain: one row per content hash that has a vector
+-- purpose: some active contents as the judge sees them, with their topics
+-- grain: one row per content hash of $content_hashes that has a vector
 select
     vectors.content_hash,
     any_value(items.title) as title,
@@ -10,6 +10,8 @@ select
 from current_item_vectors as vectors
 join items on items.catalog = vectors.catalog and items.item_id = vectors.item_id
 left join current_topic_labels as labels on labels.catalog = vectors.catalog and labels.item_id = vectors.item_id
-where vectors.catalog = $catalog and vectors.is_active
+where
+    vectors.catalog = $catalog and vectors.is_active
+    and vectors.content_hash in (select unnest($content_hashes))
 group by vectors.content_hash
 order by vectors.content_hash;

@@ -8,7 +8,7 @@ where
     users.user_space = $user_space
     and users.is_active
     and (
-        users.summary <> '' or len(users.interests) > 0 or len(users.hobbies) > 0
+        users.summary <> '' or len(users.interests) > 0 or len(users.hobbies) > 0 or len(users.onboarding) > 0
         or exists (
             select 1 from weighted_interactions as liked
             where liked.user_space = users.user_space and liked.user_id = users.user_id and liked.weight > 0

@@ -1,3 +1,3 @@
--- purpose: the model that was trained last
+-- purpose: the model that serves a catalog: its champion
 -- grain: one row
-select model_id, file, sha256 from models where catalog = $catalog order by trained_at desc limit 1;
+select model_id, file, sha256 from model_standings where catalog = $catalog and status = 'champion';

@@ -1,6 +1,6 @@
--- purpose: what is known of each pair as of a day, and which pairs are held out as truth
--- grain: one row per user and item of the catalog; of a user's n pairs the latest floor(n * share) are held out,
--- at least one of two or more
+-- purpose: what is known of each pair as of a day, and in which fold it is held out as truth (null: in none)
+-- grain: one row per user and item of the catalog; a fold holds floor(n * share) of a user's n pairs, at least one of
+-- two or more as long as there are any: fold 0 the first in the order, fold 1 the next
 create or replace temp table pair_history as
 with pairs as (
     select
@@ -27,18 +27,21 @@ ordered as (
         count(*) over (partition by user_id) as n_pairs
     from pairs
     where is_seen
+),
+sized as (
+    select *, greatest(floor(n_pairs * $holdout_share), 1)::bigint as n_a_fold from ordered
 )
 select
     user_id, item_id, weight, grade, is_seen, occurred_at,
     date_diff('second', occurred_at, $as_of_end) / 86400.0 as age_days,
-    place <= case
-        when n_pairs < 2 or $holdout_share = 0 then 0 else greatest(floor(n_pairs * $holdout_share), 1)
-    end as is_held_out
-from ordered
+    case
+        when n_pairs >= 2 and $holdout_share > 0 and place <= $folds * n_a_fold then ((place - 1) // n_a_fold)::integer
+    end as fold
+from sized
 union all
 select
     user_id, item_id, weight, grade, is_seen, occurred_at,
     date_diff('second', occurred_at, $as_of_end) / 86400.0,
-    false
+    null
 from pairs
 where not is_seen;

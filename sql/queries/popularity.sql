@@ -2,5 +2,5 @@
 -- grain: one row per item that was ever chosen
 select item_id, sum(weight * 0.5 ** (coalesce(age_days, 0) / $half_life_days) order by user_id) as popularity
 from pair_history
-where weight > 0 and not ($is_holdout and is_held_out)
+where weight > 0 and ($fold::integer is null or fold is distinct from $fold::integer)
 group by item_id;

@@ -1,6 +1,6 @@
 -- purpose: what some users did in this catalog
 -- grain: one row per user and item
-select user_id, item_id, weight, grade, is_seen, age_days, is_held_out
+select user_id, item_id, weight, grade, is_seen, age_days, fold
 from pair_history
 where list_contains($user_ids, user_id)
 order by user_id, item_id;

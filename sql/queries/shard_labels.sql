@@ -1,6 +1,6 @@
--- purpose: relevance labels of some users
--- grain: one row per user and item
-select user_id, item_id, relevance as grade, sampling_probability
-from current_judge_labels
+-- purpose: what people and labelers say of some users' pairs
+-- grain: one row per user, item and truth (people, judge)
+select user_id, item_id, truth, grade, sampling_probability
+from pair_grades
 where catalog = $catalog and list_contains($user_ids, user_id)
-order by user_id, item_id;
+order by user_id, item_id, truth;

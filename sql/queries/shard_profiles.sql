@@ -1,10 +1,11 @@
--- purpose: the profiles of some users as text
+-- purpose: the profiles of some users as text, and their segments
 -- grain: one row per user
 select
-    user_id, summary, job,
-    list_aggregate(interests, 'string_agg', ', ') as interests,
-    list_aggregate(hobbies, 'string_agg', ', ') as hobbies,
-    list_aggregate(skills, 'string_agg', ', ') as skills
+    users.user_id, users.summary, users.job, users.segment, said.onboarding,
+    list_aggregate(users.interests, 'string_agg', ', ') as interests,
+    list_aggregate(users.hobbies, 'string_agg', ', ') as hobbies,
+    list_aggregate(users.skills, 'string_agg', ', ') as skills
 from users
-where user_space = $user_space and list_contains($user_ids, user_id)
-order by user_id;
+left join onboarding_texts as said on said.user_space = users.user_space and said.user_id = users.user_id
+where users.user_space = $user_space and list_contains($user_ids, users.user_id)
+order by users.user_id;

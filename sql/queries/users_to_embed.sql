@@ -1,17 +1,22 @@
 -- purpose: active users with a profile that has no vector under today's fingerprint
 -- grain: one row per user
 select
-    profile_hash as content_hash, job, summary,
-    list_aggregate(skills, 'string_agg', ', ') as skills,
-    list_aggregate(hobbies, 'string_agg', ', ') as hobbies,
-    list_aggregate(interests, 'string_agg', ', ') as interests
+    users.profile_hash as content_hash, users.job, users.summary,
+    list_aggregate(users.skills, 'string_agg', ', ') as skills,
+    list_aggregate(users.hobbies, 'string_agg', ', ') as hobbies,
+    list_aggregate(users.interests, 'string_agg', ', ') as interests,
+    said.onboarding
 from users
+left join onboarding_texts as said on said.user_space = users.user_space and said.user_id = users.user_id
 where
-    user_space = $user_space
-    and is_active
-    and (summary <> '' or job <> '' or len(interests) > 0 or len(hobbies) > 0 or len(skills) > 0)
+    users.user_space = $user_space
+    and users.is_active
+    and (
+        users.summary <> '' or users.job <> '' or len(users.interests) > 0 or len(users.hobbies) > 0 or len(users.skills) > 0
+        or said.onboarding is not null
+    )
     and not exists (
         select 1 from embeddings
         where embeddings.content_hash = users.profile_hash and embeddings.fingerprint = $fingerprint
     )
-order by profile_hash;
+order by users.profile_hash;

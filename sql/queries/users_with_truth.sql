@@ -1,6 +1,6 @@
--- purpose: users of whom something is known that the sources were not told: labels, or held-out interactions
--- grain: one row per user
-select user_id from current_judge_labels where catalog = $catalog and $use_judge
+-- purpose: users of whom something is known that the sources of a fold were not told: what it holds out, or labels
+-- grain: one row per user; labels count in fold 0
+select user_id from pair_grades where catalog = $catalog and list_contains($truths, truth) and $fold = 0
 union
-select user_id from pair_history where is_held_out and grade is not null and $use_interactions
+select user_id from pair_history where fold = $fold and grade is not null and $use_interactions
 order by 1;

@@ -91,7 +91,7 @@ class TextConfig(Section):
     """How an item and a user become text; `{field}` names a column, and an absent field is left out."""
 
     item: str = "{title}\n{text}"
-    user: str = "{summary} {interests} {hobbies}"
+    user: str = "{summary} {interests} {hobbies} {onboarding}"
     max_chars: Annotated[int, Field(ge=50, le=100_000)] = 2000
 
 
@@ -187,6 +187,16 @@ class Catalog(Section):
             )
         for rule in (*self.events, *self.relevance.grades):
             split_rule(rule)
+        return self
+
+    @model_validator(mode="after")
+    def _blocking_events_are_known(self) -> Catalog:
+        known = self.event_names
+        for event in self.blocking_events:
+            if event not in known:
+                near = difflib.get_close_matches(event, known, n=1)
+                mend = f"did you mean {near[0]!r}?" if near else "give it a weight there, 0 if it says nothing"
+                raise ValueError(f"blocking_events names {event!r}, which [events] does not; {mend}")
         return self
 
     @model_validator(mode="after")

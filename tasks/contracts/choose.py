@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 from tasks.contracts.asking import LabelersConfig
 from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.contracts.errors import ConfigError
+from tasks.contracts.recommending import ExplainConfig, RerankConfig, RewriteConfig
 
 
 def choose_endpoint(task: str, context: StepContext, wanted: str | None = None) -> EndpointSettings | None:
@@ -15,7 +17,7 @@ def choose_endpoint(task: str, context: StepContext, wanted: str | None = None) 
     wanted is one of several labelers; None: the first of the catalog's. Raises ConfigError for an endpoint that the settings
     don't know, or whose key is not set.
     """
-    wanted = wanted or context.catalog.labelers.panel(task)[0]
+    wanted = wanted or labeler_of(task, context)
     if wanted == "embedded":
         return None
     if wanted == "auto":
@@ -31,7 +33,7 @@ def choose_endpoint(task: str, context: StepContext, wanted: str | None = None) 
 
 def find_endpoint(task: str, context: StepContext, wanted: str | None = None) -> EndpointSettings:
     """The endpoint that would answer `task` if a model did, key or no key. Raises ConfigError where there is none."""
-    wanted = wanted or context.catalog.labelers.panel(task)[0]
+    wanted = wanted or labeler_of(task, context)
     name = wanted.partition(":")[2] or context.endpoint
     if name not in context.endpoints:
         known = sorted(context.endpoints)
@@ -48,11 +50,28 @@ def check_labelers(context: StepContext) -> None:
     """Raise ConfigError if a task names an endpoint that the settings don't know."""
     catalog = context.catalog
     asked = [(task, wanted) for task in LabelersConfig.model_fields for wanted in catalog.labelers.panel(task)]
-    others = [("topics", catalog.cascade.strong), ("enrich", catalog.enrichment.verify)]
+    others = [
+        ("topics", catalog.cascade.strong),
+        ("enrich", catalog.enrichment.verify),
+        *((task, section.labeler) for task, section in _sections(context).items()),
+    ]
     for task, wanted in [*asked, *((task, name) for task, name in others if name)]:
         if wanted.startswith("openai"):
             find_endpoint(task, context, wanted)
 
 
+def labeler_of(task: str, context: StepContext) -> str:
+    """The first labeler of a task as the catalog file names it; "openai" where the task is switched off."""
+    section = _sections(context).get(task)
+    return context.catalog.labelers.panel(task)[0] if section is None else section.labeler or "openai"
+
+
+def _sections(context: StepContext) -> Mapping[str, RewriteConfig | RerankConfig | ExplainConfig]:
+    """Tasks that name their labeler in a section of their own."""
+    catalog = context.catalog
+    return {"rewrite": catalog.rewrite, "rerank": catalog.rerank, "explain": catalog.explain}
+
+
 def _asks(task: str, context: StepContext, wanted: str) -> str:
-    return f"catalog {context.catalog.name!r} asks for labelers.{task} = {wanted!r}"
+    key = f"{task}.labeler" if task in _sections(context) else f"labelers.{task}"
+    return f"catalog {context.catalog.name!r} asks for {key} = {wanted!r}"

@@ -57,7 +57,7 @@ MEANINGS: Mapping[str, str] = {
     "unseen_events": "events after which an item may still be recommended, for example an impression without a click",
     "text.item": "the text of an item that is embedded; fields: title, text, author, and from the enrichment summary,"
     " themes, keywords, mood, audience",
-    "text.user": "the text of a profile that is embedded; fields: summary, interests, hobbies, skills, job",
+    "text.user": "the text of a profile that is embedded; fields: summary, interests, hobbies, skills, job, onboarding",
     "text.max_chars": "longer texts are cut before they are embedded",
     "blocking_events": "events after which a user never gets the item again, for example `hide`",
     "blocked_items": "ids of items that nobody gets",

@@ -19,7 +19,7 @@ BLOCK_CELLS = 8_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over users and its interval; NaN when there is no user."""
+    """A mean over the users who have a value, and its interval; NaN when there is none."""
 
     mean: float
     low: float
@@ -34,15 +34,23 @@ class Interval:
 def bootstrap_means(
     per_user: pl.DataFrame, metrics: Sequence[str], *, seed: int, n_resamples: int = 1000, level: float = 0.95
 ) -> dict[str, Interval]:
-    """The mean of each metric and its interval. per_user: one row a user. O(n_resamples * users * metrics)."""
-    values = per_user.select(pl.col(metrics).cast(pl.Float64)).to_numpy()
-    if not len(values):
-        return {metric: Interval(np.nan, np.nan, np.nan) for metric in metrics}
+    """The mean of each metric and its interval. per_user: one row a user; null: the user has no value and is left out.
+
+    O(n_resamples * users * metrics) time, in blocks; all metrics share their resamples.
+    """
+    values = per_user.select(pl.col(metrics).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    intervals = dict.fromkeys(metrics, Interval(np.nan, np.nan, np.nan))
+    measured = np.flatnonzero((~np.isnan(values)).any(axis=0))
+    if not len(measured):
+        return intervals
+    kept = values[:, measured]
+    resampled = _resample_means(kept, seed=seed, n_resamples=n_resamples)
     tail = (1.0 - level) / 2.0
-    resampled = _resample_means(values, seed=seed, n_resamples=n_resamples)
-    low, high = np.quantile(resampled, [tail, 1.0 - tail], axis=0)
-    means = values.mean(axis=0)
-    return {metric: Interval(float(means[i]), float(low[i]), float(high[i])) for i, metric in enumerate(metrics)}
+    low, high = np.nanquantile(resampled, [tail, 1.0 - tail], axis=0)
+    means = np.nanmean(kept, axis=0)
+    for place, column in enumerate(measured.tolist()):
+        intervals[metrics[column]] = Interval(float(means[place]), float(low[place]), float(high[place]))
+    return intervals
 
 
 def bootstrap_differences(
@@ -65,8 +73,11 @@ def bootstrap_differences(
 
 
 def _resample_means(values: NDArray[np.float64], *, seed: int, n_resamples: int) -> NDArray[np.float64]:
-    """(n_resamples, metrics) means of users drawn with replacement."""
+    """(n_resamples, metrics) means of users drawn with replacement; NaN where only users without a value were drawn."""
     n_users = len(values)
+    has_value = ~np.isnan(values)
+    filled = np.where(has_value, values, 0.0)
+    weights = None if has_value.all() else has_value.astype(np.float64)
     draw = np.random.default_rng(seed)
     step = max(1, BLOCK_CELLS // n_users)
     means = []
@@ -75,5 +86,10 @@ def _resample_means(values: NDArray[np.float64], *, seed: int, n_resamples: int)
         rows = draw.integers(0, n_users, size=(size, n_users))
         flat = rows + np.arange(size)[:, None] * n_users
         counts = np.bincount(flat.ravel(), minlength=size * n_users).reshape(size, n_users)
-        means.append(counts @ values / n_users)
+        totals = counts @ filled
+        if weights is None:
+            means.append(totals / n_users)
+        else:
+            n_drawn = counts @ weights
+            means.append(np.divide(totals, n_drawn, out=np.full_like(totals, np.nan), where=n_drawn > 0))
     return np.concatenate(means)

@@ -1,17 +1,19 @@
-"""Systems side by side: each metric with its interval, and the paired difference to one of them."""
+"""Systems side by side: each metric with its interval, and the paired difference to one of them with its p-value."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import polars as pl
 
 from tasks.contracts.errors import StepError
-from tasks.evaluation.bootstrap import bootstrap_differences, bootstrap_means
-from tasks.evaluation.metrics import CUTOFFS, Evaluation, catalogue_coverage, evaluate_lists
+from tasks.evaluation.bootstrap import Interval, bootstrap_means
+from tasks.evaluation.gains import Gain
+from tasks.evaluation.metrics import CUTOFFS, catalogue_coverage, evaluate_lists
+from tasks.evaluation.significance import adjust_holm, randomisation_test
 
 TABLE_SCHEMA: dict[str, type[pl.DataType]] = {
+    "slice": pl.String,
     "system": pl.String,
     "metric": pl.String,
     "mean": pl.Float64,
@@ -20,8 +22,11 @@ TABLE_SCHEMA: dict[str, type[pl.DataType]] = {
     "difference": pl.Float64,
     "difference_low": pl.Float64,
     "difference_high": pl.Float64,
+    "p_value": pl.Float64,
+    "p_adjusted": pl.Float64,
     "n_users": pl.Int64,
 }
+ALL = "all"
 
 
 def compare_systems(
@@ -34,65 +39,77 @@ def compare_systems(
     cutoffs: Sequence[int] = CUTOFFS,
     relevant_grade: int = 2,
     n_resamples: int = 1000,
+    gain: Gain = "exponential",
+) -> pl.DataFrame:
+    """Columns of TABLE_SCHEMA, one row a system and metric; see tabulate.
+
+    systems: name to lists (user_id, item_id, rank), see evaluate_lists, as is qrels. `coverage@k` is the share of the
+    n_items recommendable items in the evaluated users' lists, without an interval.
+    """
+    evaluated = {
+        name: evaluate_lists(lists, qrels, cutoffs=cutoffs, relevant_grade=relevant_grade, gain=gain).per_user
+        for name, lists in systems.items()
+    }
+    shared: dict[str, dict[str, float]] = {}
+    for name, per_user in evaluated.items():
+        lists = systems[name].join(per_user.select("user_id"), on="user_id", how="semi")
+        shared[name] = {f"coverage@{k}": catalogue_coverage(lists, n_items=n_items, k=k) for k in cutoffs}
+    return tabulate(evaluated, reference=reference, seed=seed, n_resamples=n_resamples, shared=shared)
+
+
+def tabulate(
+    per_user: Mapping[str, pl.DataFrame],
+    *,
+    reference: str,
+    seed: int,
+    n_resamples: int = 1000,
+    slice_name: str = ALL,
+    shared: Mapping[str, Mapping[str, float]] | None = None,
 ) -> pl.DataFrame:
     """Columns of TABLE_SCHEMA, one row a system and metric.
 
-    systems: name to lists (user_id, item_id, rank), see evaluate_lists, as is qrels. mean lies in [low, high] with 95 %
-    confidence; difference is `reference` less the system, paired by user, null for the reference itself.
-    `coverage@k` is the share of the n_items recommendable items in the evaluated users' lists, without an interval.
+    per_user: name to user_id and the same metrics for the same users; null: the user has no value and is left out of
+    the metric. mean lies in [low, high] with 95 % confidence (bootstrap); difference is `reference` less the system,
+    paired by user; p_value is that of the randomisation test, and p_adjusted Holm's over the systems of one metric; all
+    of these are null for the reference itself. shared: metrics of all lists of a system together, without an interval.
+    Raises StepError for an unknown reference or different users. O(n_resamples * users * systems * metrics).
     """
-    if reference not in systems:
-        raise StepError(f"unknown system {reference!r}; expected one of {', '.join(systems)}")
-    evaluated = {
-        name: evaluate_lists(lists, qrels, cutoffs=cutoffs, relevant_grade=relevant_grade)
-        for name, lists in systems.items()
-    }
+    if reference not in per_user:
+        raise StepError(f"unknown system {reference!r}; expected one of {', '.join(per_user)}")
+    metrics = per_user[reference].columns[1:]
+    ordered = {name: frame.sort("user_id") for name, frame in per_user.items()}
+    ours = ordered[reference]
+    for name, frame in ordered.items():
+        if not frame["user_id"].equals(ours["user_id"]):
+            raise StepError(f"systems {reference!r} and {name!r} have other users; evaluate both on the same labels")
+    wide = _side_by_side(ordered, metrics)
+    gaps = _side_by_side(
+        {name: ours.select(pl.col(metric) - frame[metric] for metric in metrics) for name, frame in ordered.items()
+         if name != reference},
+        metrics,
+    )  # fmt: skip
+    means = bootstrap_means(wide, wide.columns, seed=seed, n_resamples=n_resamples)
+    differences = bootstrap_means(gaps, gaps.columns, seed=seed, n_resamples=n_resamples)
+    p_values = randomisation_test(gaps, gaps.columns, seed=seed)
+    rivals = [name for name in ordered if name != reference]
+    adjusted: dict[str, float] = {}
+    for metric in metrics:
+        names = [_column(rival, metric) for rival in rivals]
+        adjusted |= dict(zip(names, adjust_holm([p_values[name] for name in names]), strict=True))
     rows: list[dict[str, object]] = []
-    for name, evaluation in evaluated.items():
-        rows += _metric_rows(
-            name, evaluation, evaluated[reference], is_reference=name == reference, seed=seed, n_resamples=n_resamples
-        )
-        users = evaluation.per_user.select("user_id")
-        lists = systems[name].join(users, on="user_id", how="semi")
-        for k in cutoffs:
-            coverage = catalogue_coverage(lists, n_items=n_items, k=k)
-            rows.append({"system": name, "metric": f"coverage@{k}", "mean": coverage, "n_users": len(users)})
-    return pl.DataFrame(rows, schema=TABLE_SCHEMA)
-
-
-def lists_of_sources(candidates: pl.DataFrame, sources: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """The list of each single source and of the fusion ("fusion"), as user_id, item_id, rank without gaps."""
-    columns = {**{source: f"{source}_rank" for source in sources}, "fusion": "fused_rank"}
-    return {name: _dense_ranks(candidates, column) for name, column in columns.items()}
-
-
-def draw_random_lists(
-    user_ids: pl.Series, item_ids: pl.Series, *, seen: pl.DataFrame, k: int, seed: int
-) -> pl.DataFrame:
-    """The baseline "random": k items for each user, drawn from item_ids without those of seen (user_id, item_id).
-
-    One seeded draw, the same for the same ids in the same order. O(users * (k + seen)).
-    """
-    draw = np.random.default_rng(seed)
-    known = {user: set(items) for user, items in seen.group_by("user_id").agg("item_id").iter_rows()}
-    items = item_ids.to_list()
-    users: list[object] = []
-    drawn: list[object] = []
-    ranks: list[int] = []
-    for user in user_ids:
-        excluded = known.get(user, set())
-        size = min(len(items), k + len(excluded))
-        places = draw.choice(len(items), size=size, replace=False, shuffle=True)
-        kept = [items[place] for place in places if items[place] not in excluded][:k]
-        users += [user] * len(kept)
-        drawn += kept
-        ranks += range(1, len(kept) + 1)
-    columns = [
-        pl.Series("user_id", users, dtype=user_ids.dtype),
-        pl.Series("item_id", drawn, dtype=item_ids.dtype),
-        pl.Series("rank", ranks, dtype=pl.UInt32),
-    ]
-    return pl.DataFrame(columns)
+    for system in ordered:
+        for metric in metrics:
+            name = _column(system, metric)
+            rows.append({"system": system, "metric": metric, "n_users": wide[name].count(), **_interval(means[name])})
+            if system != reference:
+                gap = differences[name]
+                rows[-1] |= {"difference": gap.mean, "difference_low": gap.low, "difference_high": gap.high}
+                rows[-1] |= {"p_value": p_values[name], "p_adjusted": adjusted[name]}
+        rows += [
+            {"system": system, "metric": metric, "mean": value, "n_users": len(ours)}
+            for metric, value in (shared or {}).get(system, {}).items()
+        ]
+    return pl.DataFrame([{"slice": slice_name, **row} for row in rows], schema=TABLE_SCHEMA)
 
 
 def to_markdown(table: pl.DataFrame, metrics: Sequence[str]) -> str:
@@ -108,24 +125,19 @@ def to_markdown(table: pl.DataFrame, metrics: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _metric_rows(
-    name: str, evaluation: Evaluation, reference: Evaluation, *, is_reference: bool, seed: int, n_resamples: int
-) -> list[dict[str, object]]:
-    metrics = evaluation.metric_names
-    means = bootstrap_means(evaluation.per_user, metrics, seed=seed, n_resamples=n_resamples)
-    gaps = bootstrap_differences(reference.per_user, evaluation.per_user, metrics, seed=seed, n_resamples=n_resamples)
-    rows: list[dict[str, object]] = []
-    for metric in metrics:
-        row: dict[str, object] = {"system": name, "metric": metric, "n_users": len(evaluation.per_user)}
-        row |= {"mean": means[metric].mean, "low": means[metric].low, "high": means[metric].high}
-        if not is_reference:
-            gap = gaps[metric]
-            row |= {"difference": gap.mean, "difference_low": gap.low, "difference_high": gap.high}
-        rows.append(row)
-    return rows
+def _column(system: str, metric: str) -> str:
+    return f"{system}\x1f{metric}"
 
 
-def _dense_ranks(candidates: pl.DataFrame, column: str) -> pl.DataFrame:
-    found = candidates.filter(pl.col(column).is_not_null()).sort("user_id", column)
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("user_id")
-    return found.select("user_id", "item_id", rank.alias("rank"))
+def _side_by_side(frames: Mapping[str, pl.DataFrame], metrics: Sequence[str]) -> pl.DataFrame:
+    """One column a system and metric; a value that is no number becomes null."""
+    columns = [
+        frame[metric].cast(pl.Float64).fill_nan(None).alias(_column(system, metric))
+        for system, frame in frames.items()
+        for metric in metrics
+    ]
+    return pl.DataFrame(columns)
+
+
+def _interval(interval: Interval) -> dict[str, object]:
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high}

@@ -1,9 +1,12 @@
-"""The four suites, built from a catalog's thresholds. Data only: nothing is read or run here.
+"""The suites, built from a catalog's thresholds. Data only: nothing is read or run here.
 
 ingest           what was read is complete, unique, titled, and refers to nothing that is missing
 labels           every item has its labels, within the taxonomy and the ranges
+candidates       search finds what it should, and lists are as long as the catalog allows
 features         what the ranker is fed is finite, filled, in range and unique
 recommendations  what is about to be published is what the contract promises
+leakage          what is measured was not known before
+permutation      shuffled labels teach nothing
 """
 
 from __future__ import annotations
@@ -14,6 +17,12 @@ from functools import cache
 from tasks.contracts.catalog import GatesConfig
 from tasks.contracts.errors import ConfigError
 from tasks.gates.expectation import Expectation, expect_between, expect_in_set, expect_no_rows, expect_unique
+from tasks.gates.learning_suites import (
+    expect_of_candidates,
+    expect_of_features,
+    expect_of_leakage,
+    expect_of_permutation,
+)
 
 AUDITS: Mapping[str, tuple[str, ...]] = {
     "ingest_counts": ("catalog", "run_id"),
@@ -37,6 +46,7 @@ AUDITS: Mapping[str, tuple[str, ...]] = {
     "seen_recommendations": ("catalog", "files", "as_of_end"),
     "group_repeats": ("catalog", "files"),
     "unexplained_recommendations": ("catalog", "files"),
+    "doubtful_propensities": ("catalog", "files"),
     "unscored_recommendations": ("catalog", "files"),
 }
 """The queries of sql/audits/ and the values that each needs."""
@@ -228,32 +238,6 @@ def _topics(gates: GatesConfig, topics: Sequence[str]) -> tuple[Expectation, ...
     )  # fmt: skip
 
 
-def _features(gates: GatesConfig, topics: Sequence[str], top_n: int) -> tuple[Expectation, ...]:
-    suite, summary = "features", "feature_summary"
-    return (
-        expect_between(
-            suite, "features_have_rows", frame="feature_shape", column="n_rows", low=1,
-            mend="run the stages candidates and features: nothing was written",
-        ),
-        expect_no_rows(
-            suite, "feature_duplicates", expected="each pair of user and item once",
-            mend="report it: the ranker would count these pairs twice",
-        ),
-        expect_between(
-            suite, "features_are_finite", frame=summary, column="n_infinite", high=0,
-            mend="report it: a feature divides by zero or takes the log of zero",
-        ),
-        expect_between(
-            suite, "features_are_filled", frame=summary, column="filled_share", low=0, is_above=True,
-            mend="see which stage should have filled this feature; a feature that is always null teaches nothing",
-        ),
-        expect_between(
-            suite, "features_are_in_range", frame=summary, column="n_out_of_range", high=0,
-            mend="report it: a feature left the range that it declares",
-        ),
-    )  # fmt: skip
-
-
 def _recommendations(gates: GatesConfig, topics: Sequence[str], top_n: int) -> tuple[Expectation, ...]:
     suite, summary = "recommendations", "recommendation_summary"
     again = "score again; if it stays, report it"
@@ -283,13 +267,22 @@ def _recommendations(gates: GatesConfig, topics: Sequence[str], top_n: int) -> t
         expect_no_rows(suite, "seen_recommendations", expected="nothing that the user has met", mend=again),
         expect_no_rows(suite, "group_repeats", expected="at most one of a group of near-duplicates a user", mend=again),
         expect_no_rows(suite, "unscored_recommendations", expected="a finite score", mend=again),
-        expect_no_rows(suite, "unexplained_recommendations", expected="a reason, a source and a title", mend=again),
+        expect_no_rows(
+            suite, "unexplained_recommendations", expected="a reason and who gave it, a source and a title", mend=again
+        ),
+        expect_no_rows(
+            suite, "doubtful_propensities", expected="a propensity above 0 and up to 1, in the last places or nowhere",
+            mend=again,
+        ),
     )  # fmt: skip
 
 
 SUITES: Mapping[str, Callable[[GatesConfig, Sequence[str], int], tuple[Expectation, ...]]] = {
     "ingest": _ingest,
     "labels": _labels,
-    "features": _features,
+    "candidates": expect_of_candidates,
+    "features": expect_of_features,
     "recommendations": _recommendations,
+    "leakage": expect_of_leakage,
+    "permutation": expect_of_permutation,
 }

@@ -1,4 +1,4 @@
-"""The embedded labeler: answers the four questions from sentence embeddings, on this machine, without a key or a network.
+"""The embedded labeler: answers every task from sentence embeddings, on this machine, without a key or a network.
 
 It reads what it is given and writes nothing. Each answer depends on its own question and on the labeler's fitted
 prototypes only, so it is the same in whatever batch the question comes.
@@ -16,10 +16,13 @@ from typing import TypeVar
 from tasks.contracts.errors import LabelerError
 from tasks.embedding.protocol import Embedder
 from tasks.labelers.enrich_embedded import Tone, answer_enrich, load_tone
+from tasks.labelers.explain_embedded import answer_explain
 from tasks.labelers.judge_embedded import answer_judge
 from tasks.labelers.phrase_vectors import PhraseVectors, item_vectors
 from tasks.labelers.protocol import (
     Enrichment,
+    ExplainQuestion,
+    Explanation,
     Failure,
     ItemText,
     JudgeAnswer,
@@ -28,6 +31,8 @@ from tasks.labelers.protocol import (
     RankAnswer,
     RankQuestion,
     Reply,
+    RewriteAnswer,
+    RewriteQuestion,
     SimilarAnswer,
     Task,
     TopicAnswer,
@@ -36,21 +41,32 @@ from tasks.labelers.protocol import (
 )
 from tasks.labelers.prototypes import Prototypes
 from tasks.labelers.rank_embedded import answer_rank
+from tasks.labelers.rewrite_embedded import answer_rewrite
 from tasks.labelers.scale import Scale, measure_scale
 from tasks.labelers.similar_embedded import answer_similar
 from tasks.labelers.summaries import MAX_WORDS
 from tasks.labelers.taxonomy import lowest_topics, parents_of
 from tasks.labelers.topics_embedded import answer_topics
 
-LABELER_VERSIONS: dict[Task, str] = {"enrich": "2", "topics": "1", "similar": "2", "judge": "1", "rank": "1"}
+LABELER_VERSIONS: dict[Task, str] = {
+    "enrich": "2",
+    "topics": "1",
+    "similar": "2",
+    "judge": "1",
+    "rank": "1",
+    "rewrite": "1",
+    "rerank": "1",
+    "explain": "1",
+}
 """Raise a task's version with any change of rules, constants or reference texts that changes its answers."""
 
 ITEMS_AT_ONCE = 256
 PAIRS_AT_ONCE = 1024
 LISTS_AT_ONCE = 128
+USERS_AT_ONCE = 256
 
 T = TypeVar("T")
-Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
+Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
 
 
 class EmbeddedLabeler:
@@ -58,7 +74,7 @@ class EmbeddedLabeler:
 
     taxonomy and prototypes are needed for topics only: fit the prototypes with `prototypes.fit_prototypes` and store
     them. aspects are what enrichments should look for, summary_words the most words of their
-    summaries. Raises LabelerError when prototypes and taxonomy don't match.
+    summaries, n_queries the most search texts of a user. Raises LabelerError when prototypes and taxonomy don't match.
     """
 
     def __init__(
@@ -69,6 +85,7 @@ class EmbeddedLabeler:
         prototypes: Prototypes | None = None,
         aspects: Sequence[str] = (),
         summary_words: int = MAX_WORDS,
+        n_queries: int = 3,
     ) -> None:
         names = taxonomy_names(lowest_topics(taxonomy))
         if prototypes is not None and prototypes.names != names:
@@ -80,6 +97,7 @@ class EmbeddedLabeler:
         self._prototypes = prototypes
         self._aspects = tuple(aspects)
         self._summary_words = summary_words
+        self._n_queries = n_queries
         self._phrases = PhraseVectors(embedder)
 
     @property
@@ -88,7 +106,7 @@ class EmbeddedLabeler:
 
     def fingerprint(self, task: Task) -> str:
         """16 hex digits over the model, our version of the task, and for topics the taxonomy and prototypes, for enrich
-        the aspects and the length of summaries."""
+        the aspects and the length of summaries, for rewrite the number of queries."""
         parts: list[object] = [task, LABELER_VERSIONS[task], self._embedder.fingerprint]
         if task == "topics":
             parts += [
@@ -101,6 +119,8 @@ class EmbeddedLabeler:
             parts += [self._prototypes.version if self._prototypes else ""]
         if task == "enrich":
             parts += [list(self._aspects), self._summary_words]
+        if task == "rewrite":
+            parts += [self._n_queries]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
 
     def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
@@ -141,6 +161,23 @@ class EmbeddedLabeler:
         for chunk in _split(windows, LISTS_AT_ONCE):
             for window, answer in zip(chunk, answer_rank(chunk, phrases=self._phrases, scale=self._scale), strict=True):
                 yield _reply(window.key, answer)
+
+    def rewrite(self, users: Iterable[RewriteQuestion]) -> Iterator[Reply[RewriteAnswer]]:
+        """Search texts of users; see `rewrite_embedded`. A user about whom nothing is known is a failure."""
+        for chunk in _split(users, USERS_AT_ONCE):
+            answers = answer_rewrite(chunk, phrases=self._phrases, n_queries=self._n_queries)
+            for question, answer in zip(chunk, answers, strict=True):
+                yield _reply(question.key, answer)
+
+    def rerank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
+        """The same orders; no list is left out or invented."""
+        return self.rank(windows)
+
+    def explain(self, questions: Iterable[ExplainQuestion]) -> Iterator[Reply[Explanation]]:
+        """Explanations out of the facts and the item; see `explain_embedded`."""
+        for chunk in _split(questions, PAIRS_AT_ONCE):
+            for question, answer in zip(chunk, answer_explain(chunk), strict=True):
+                yield _reply(question.key, answer)
 
     def _enrich(self, items: Sequence[ItemText]) -> list[Enrichment]:
         return answer_enrich(

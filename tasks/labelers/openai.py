@@ -13,19 +13,18 @@ from contextlib import closing
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import SecretStr
 
 from tasks.contracts.errors import ConfigError
 from tasks.contracts.labels import ConfidenceConfig, ConfidenceMethod, EnrichmentConfig
-from tasks.labelers.openai_enrich import EnrichForm, build_enrich_form
-from tasks.labelers.openai_forms import JudgeForm, PromptForm, build_judge_form
-from tasks.labelers.openai_ranking import RankForm, build_rank_form
-from tasks.labelers.openai_similar import SimilarForm, build_similar_form
-from tasks.labelers.openai_topics import TopicsForm, build_topics_form
+from tasks.contracts.recommending import RewriteConfig
+from tasks.labelers.openai_form_set import FormSet
 from tasks.labelers.protocol import (
     Enrichment,
+    ExplainQuestion,
+    Explanation,
     Failure,
     ItemText,
     JudgeAnswer,
@@ -34,6 +33,8 @@ from tasks.labelers.protocol import (
     RankAnswer,
     RankQuestion,
     Reply,
+    RewriteAnswer,
+    RewriteQuestion,
     SimilarAnswer,
     Task,
     TopicAnswer,
@@ -53,10 +54,10 @@ from tasks.llm.redact import NO_REDACTION, Redaction
 from tasks.llm.samples import SampledForm, gather, sample_questions
 from tasks.llm.types import Endpoint
 
-Q = TypeVar("Q", ItemText, PairQuestion, JudgeQuestion, RankQuestion)
-A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
+Q = TypeVar("Q", ItemText, PairQuestion, JudgeQuestion, RankQuestion, RewriteQuestion, ExplainQuestion)
+A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
 
-QUESTIONS_PER_REQUEST: Mapping[Task, int] = {"enrich": 2, "topics": 5, "similar": 5, "judge": 5, "rank": 2}
+QUESTIONS_PER_REQUEST: Mapping[Task, int] = dict.fromkeys(get_args(Task), 5) | {"enrich": 2, "rank": 2, "rewrite": 2}
 MEASURED: Mapping[Task, Callable[[Any, int], Any]] = {
     "topics": vote_topics,
     "similar": vote_similar,
@@ -69,7 +70,7 @@ SAMPLING_TEMPERATURE = 0.7
 
 
 class OpenAILabeler:
-    """Answers the four questions by asking `endpoint`; a Labeler.
+    """Answers all tasks by asking `endpoint`; a Labeler.
 
     store is where paid replies are kept, None for the life of the labeler only. budget is what may still be spent, window
     where requests per minute are counted (both None: for this labeler alone, without a limit of ours), desk where
@@ -87,6 +88,7 @@ class OpenAILabeler:
         taxonomy: Sequence[TopicDefinition] = (),
         aspects: Sequence[str] = (),
         enrichment: EnrichmentConfig | None = None,
+        rewriting: RewriteConfig | None = None,
         gold_examples: int = 0,
         confidence: ConfidenceConfig | None = None,
         store: ReplyStore | None = None,
@@ -110,13 +112,17 @@ class OpenAILabeler:
             seed=seed,
         )
         self._engine = self._make_engine(endpoint)
-        self._redaction = redaction
-        self._taxonomy = tuple(taxonomy)
-        self._aspects = tuple(aspects)
-        self._enrichment = enrichment or EnrichmentConfig()
-        self._gold_examples = gold_examples
+        self._forms = FormSet(
+            prompts_dir=prompts_dir,
+            taxonomy=tuple(taxonomy),
+            aspects=tuple(aspects),
+            enrichment=enrichment or EnrichmentConfig(),
+            rewriting=rewriting or RewriteConfig(),
+            gold_examples=gold_examples,
+            redaction=redaction,
+            is_measured=self._confidence.method == "logprobs",
+        )
         self._sizes = {**QUESTIONS_PER_REQUEST, **(questions_per_request or {})}
-        self._prompts_dir = prompts_dir
         for task, size in self._sizes.items():
             if task not in QUESTIONS_PER_REQUEST or size < 1:
                 known = ", ".join(QUESTIONS_PER_REQUEST)
@@ -137,34 +143,46 @@ class OpenAILabeler:
 
     def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
         """A description of every item, as they come in."""
-        return self._ask("enrich", self._enrich_form, items)
+        return self._ask("enrich", self._forms.enrich, items)
 
     def label_topics(self, items: Iterable[ItemText]) -> Iterator[Reply[TopicAnswer]]:
         """The topics of every item, as they come in; raises ConfigError without a taxonomy."""
-        return self._ask("topics", self._topics_form, items)
+        return self._ask("topics", self._forms.topics, items)
 
     def verify_similar(self, pairs: Iterable[PairQuestion]) -> Iterator[Reply[SimilarAnswer]]:
         """A verdict on every pair, as they come in."""
-        return self._ask("similar", self._similar_form, pairs)
+        return self._ask("similar", self._forms.similar, pairs)
 
     def judge(self, pairs: Iterable[JudgeQuestion]) -> Iterator[Reply[JudgeAnswer]]:
         """A grade for every pair, as they come in; each request is about one user."""
-        return self._ask("judge", self._judge_form, pairs)
+        return self._ask("judge", self._forms.judge, pairs)
 
     def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
         """An order of every list, as they come in; each request is about one user."""
-        return self._ask("rank", self._rank_form, windows)
+        return self._ask("rank", self._forms.rank, windows)
+
+    def rewrite(self, users: Iterable[RewriteQuestion]) -> Iterator[Reply[RewriteAnswer]]:
+        """Search texts for every user, as they come in."""
+        return self._ask("rewrite", self._forms.rewrite, users)
+
+    def rerank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
+        """An order of every list, as they come in; of one that is not whole, what can be used."""
+        return self._ask("rerank", self._forms.rerank, windows)
+
+    def explain(self, questions: Iterable[ExplainQuestion]) -> Iterator[Reply[Explanation]]:
+        """An explanation of every item, as they come in; each request is about one user."""
+        return self._ask("explain", self._forms.explain, questions)
 
     def estimate(self, task: Task, questions: Iterable[Any]) -> Estimate:
         """What asking `questions` of `task` would take, with one rendered prompt; asks nothing."""
-        form: Form[Any, Any] = self._form(task)
+        form: Form[Any, Any] = self._forms.of(task)
         if self._method(task) == "samples":
             form, questions = SampledForm(form), sample_questions(questions, self._confidence.samples)
         return self._engine_for(task).estimate(form, questions, size=self._sizes[task])
 
     def template(self, task: Task) -> PromptTemplate:
         """The prompt of a task with this catalog's taxonomy and aspects."""
-        return self._form(task).template
+        return self._forms.of(task).template
 
     @property
     def budget(self) -> Budget | None:
@@ -174,8 +192,7 @@ class OpenAILabeler:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the labels must know of how they came about; empty where all is as the settings say."""
-        made = [form for name, form in vars(self).items() if name.endswith("_form")]
-        tallies = [form.measure.tally for form in made if form.measure is not None]
+        tallies = self._forms.tallies
         n_stated, n_measured = sum(one.n_stated for one in tallies), sum(one.n_measured for one in tallies)
         if not n_stated:
             return ()
@@ -201,10 +218,6 @@ class OpenAILabeler:
 
     def _method(self, task: Task) -> ConfidenceMethod:
         return self._confidence.method if task in MEASURED else "stated"
-
-    @property
-    def _is_measured(self) -> bool:
-        return self._confidence.method == "logprobs"
 
     def _engine_for(self, task: Task) -> Engine:
         return self._engine if self._method(task) == "stated" else self._measuring_engine
@@ -233,39 +246,3 @@ class OpenAILabeler:
         if outcome.trouble is not None:
             failure = Failure(outcome.trouble.reason, outcome.trouble.raw, outcome.attempts)
         return Reply(outcome.question.key, outcome.answer, failure, usage)
-
-    def _form(self, task: Task) -> PromptForm[Any, Any, Any]:
-        forms: Mapping[Task, Callable[[], PromptForm[Any, Any, Any]]] = {
-            "enrich": lambda: self._enrich_form,
-            "topics": lambda: self._topics_form,
-            "similar": lambda: self._similar_form,
-            "judge": lambda: self._judge_form,
-            "rank": lambda: self._rank_form,
-        }
-        return forms[task]()
-
-    @cached_property
-    def _enrich_form(self) -> EnrichForm:
-        return build_enrich_form(self._prompts_dir, self._aspects, redaction=self._redaction, config=self._enrichment)
-
-    @cached_property
-    def _topics_form(self) -> TopicsForm:
-        return build_topics_form(
-            self._prompts_dir,
-            self._taxonomy,
-            redaction=self._redaction,
-            gold_examples=self._gold_examples,
-            is_measured=self._is_measured,
-        )
-
-    @cached_property
-    def _similar_form(self) -> SimilarForm:
-        return build_similar_form(self._prompts_dir, redaction=self._redaction, is_measured=self._is_measured)
-
-    @cached_property
-    def _judge_form(self) -> JudgeForm:
-        return build_judge_form(self._prompts_dir, redaction=self._redaction, is_measured=self._is_measured)
-
-    @cached_property
-    def _rank_form(self) -> RankForm:
-        return build_rank_form(self._prompts_dir, redaction=self._redaction)

@@ -164,8 +164,8 @@ def show_item(redaction: Redaction, item: ItemText, topics: Sequence[str] = ()) 
     return Data.of(title=clean(item.title), author=clean(item.author), topics=topics, text=clean(item.text))
 
 
-def show_user(redaction: Redaction, user: UserText) -> Data:
-    """A profile as a prompt shows it."""
+def show_user(redaction: Redaction, user: UserText, *, n_titles: int = HISTORY_TITLES) -> Data:
+    """A profile as a prompt shows it, with the first n_titles of the history."""
     clean = partial(redact, redaction)
     return Data.of(
         summary=clean(user.summary),
@@ -173,7 +173,7 @@ def show_user(redaction: Redaction, user: UserText) -> Data:
         interests=[clean(name) for name in user.interests],
         hobbies=[clean(name) for name in user.hobbies],
         skills=[clean(name) for name in user.skills],
-        recently_read=[clean(item.title) for item in user.history[:HISTORY_TITLES]],
+        recently_read=[clean(item.title) for item in user.history[:n_titles]],
     )
 
 

@@ -1,4 +1,4 @@
-"""What a model must reply to each of the four tasks. Fields are written in order: reason before verdict.
+"""What a model must reply to each task. Fields are written in order: reason before verdict.
 
 The descriptions travel to the model in the JSON schema; the bounds are checked here when the reply comes back.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from tasks.llm.schema import Number, NumberedAnswer, Probability, Words
 
@@ -88,3 +88,19 @@ class RankReply(NumberedAnswer):
         list[Number], Field(description="the numbers of all items of the list, best first, each exactly once")
     ]
     confidence: Annotated[Probability, Field(description=CONFIDENCE)]
+
+
+class RewriteReply(NumberedAnswer):
+    """One person as search texts; see `rewrite_reply`, which bounds how many."""
+
+    needs: Annotated[list[Words], Field(max_length=5, description="from 0 to 5 wishes that follow and are not stated")]
+    queries: Annotated[list[Words], Field(min_length=1, description="search texts, the most telling first")]
+    avoid: Annotated[list[Words], Field(max_length=5, description="from 0 to 5 things that the person does not want")]
+    confidence: Annotated[Probability, Field(description=CONFIDENCE)]
+
+
+def rewrite_reply(n_queries: int) -> type[RewriteReply]:
+    """The reply with at most n_queries search texts, as the schema tells it and the check holds it."""
+    told = f"from 1 to {n_queries} search texts, the most telling first"
+    queries = Field(min_length=1, max_length=n_queries, description=told)
+    return create_model("RewriteReply", __base__=RewriteReply, queries=(list[Words], queries))

@@ -20,6 +20,8 @@ from tasks.labelers.grounding import SHOWN_CHARS, Claim, list_claims
 from tasks.labelers.openai_forms import PromptForm, redact, show_item
 from tasks.labelers.protocol import (
     Enrichment,
+    ExplainQuestion,
+    Explanation,
     Failure,
     ItemText,
     JudgeAnswer,
@@ -29,6 +31,8 @@ from tasks.labelers.protocol import (
     RankAnswer,
     RankQuestion,
     Reply,
+    RewriteAnswer,
+    RewriteQuestion,
     SimilarAnswer,
     Task,
     TopicAnswer,
@@ -173,6 +177,18 @@ class VerifyingLabeler:
     def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
         """The labeler's own."""
         return self.labeler.rank(windows)
+
+    def rewrite(self, users: Iterable[RewriteQuestion]) -> Iterator[Reply[RewriteAnswer]]:
+        """The labeler's own."""
+        return self.labeler.rewrite(users)
+
+    def rerank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
+        """The labeler's own."""
+        return self.labeler.rerank(windows)
+
+    def explain(self, questions: Iterable[ExplainQuestion]) -> Iterator[Reply[Explanation]]:
+        """The labeler's own."""
+        return self.labeler.explain(questions)
 
 
 def add_verdicts(enrichment: Enrichment, not_carried: Sequence[Claim]) -> Enrichment:

@@ -1,4 +1,4 @@
-"""The seam between Nightjar and whoever answers: four questions, their answers, and the Labeler protocol.
+"""The seam between Nightjar and whoever answers: the questions, their answers, and the Labeler protocol.
 
 Questions are streamed in and replies streamed out, in any order, joined by `key`. A reply carries either an answer
 or a failure, never a default. Vectors are float32, unit length, shape (d,).
@@ -6,6 +6,8 @@ or a failure, never a default. Vectors are float32, unit length, shape (d,).
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
@@ -13,7 +15,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Task = Literal["enrich", "topics", "similar", "judge", "rank"]
+Task = Literal["enrich", "topics", "similar", "judge", "rank", "rewrite", "rerank", "explain"]
 Vector = NDArray[np.float32]
 
 
@@ -95,6 +97,33 @@ class RankQuestion:
 
 
 @dataclass(frozen=True)
+class RewriteQuestion:
+    """What would this user look for, if they searched? `key` is a hash of the profile and of the contents of the history."""
+
+    key: str
+    user: UserText
+
+
+@dataclass(frozen=True)
+class ExplainQuestion:
+    """Why is this item recommended to this user? facts by name: "reason", or "content", "popularity", "diversity", "time"."""
+
+    user: UserText
+    item: ItemText
+    facts: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        return explain_key(self.user.key, self.item.key, self.facts)
+
+
+def explain_key(profile_hash: str, content_hash: str, facts: Mapping[str, str]) -> str:
+    """ "<profile>|<content>|<hash of the facts>": when a fact is true no more, what was said of it counts no more."""
+    told = json.dumps(dict(facts), sort_keys=True, ensure_ascii=False)
+    return f"{profile_hash}|{content_hash}|{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True)
 class Enrichment:
     """What the item is about. `aspects` maps an aspect's name to a few words taken from the text.
 
@@ -160,11 +189,43 @@ class JudgeAnswer:
 
 @dataclass(frozen=True)
 class RankAnswer:
-    """The rank of each item shown, 1 the most relevant, no ties, in the order of the question."""
+    """The rank of each item shown, 1 the most relevant, no ties, in the order of the question; from `rerank` 0: left out.
+
+    n_invented and n_repeated count entries that were dropped: no item of the list, or one that had its place already."""
 
     ranks: tuple[int, ...]
     confidence: float
     reason: str
+    n_invented: int = 0
+    n_repeated: int = 0
+
+
+@dataclass(frozen=True)
+class RewriteAnswer:
+    """A user as search texts: one or more `queries`, the most telling first, that expand what the user says and likes.
+
+    needs are wishes that follow from these and are not stated; avoid is what the user does not want to get.
+    """
+
+    queries: tuple[str, ...]
+    needs: tuple[str, ...]
+    avoid: tuple[str, ...]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an item is recommended: one or two sentences, and what speaks for it in a few words each; None: nothing known.
+
+    n_claims counts what was checked, ungrounded holds what neither profile, history, item nor facts carry."""
+
+    text: str
+    content: str | None = None
+    popularity: str | None = None
+    diversity: str | None = None
+    time: str | None = None
+    n_claims: int = 0
+    ungrounded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,7 +248,7 @@ class Failure:
     attempts: int = 1
 
 
-A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
+A = TypeVar("A", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
 
 
 @dataclass(frozen=True)
@@ -212,7 +273,7 @@ class TopicDefinition:
 
 
 class Labeler(Protocol):
-    """Anyone who answers the four questions: `embedded:…`, `openai:…`, a script in a test."""
+    """Anyone who answers the questions: `embedded:…`, `openai:…`, a script in a test."""
 
     @property
     def name(self) -> str:
@@ -224,14 +285,13 @@ class Labeler(Protocol):
         ...
 
     def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]: ...
-
     def label_topics(self, items: Iterable[ItemText]) -> Iterator[Reply[TopicAnswer]]: ...
-
     def verify_similar(self, pairs: Iterable[PairQuestion]) -> Iterator[Reply[SimilarAnswer]]: ...
-
     def judge(self, pairs: Iterable[JudgeQuestion]) -> Iterator[Reply[JudgeAnswer]]: ...
-
     def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]: ...
+    def rewrite(self, users: Iterable[RewriteQuestion]) -> Iterator[Reply[RewriteAnswer]]: ...
+    def rerank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]: ...
+    def explain(self, questions: Iterable[ExplainQuestion]) -> Iterator[Reply[Explanation]]: ...
 
 
 def taxonomy_names(taxonomy: Sequence[TopicDefinition]) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ def _make_labeler(
         prototypes=prototypes,
         aspects=catalog.aspects,
         summary_words=catalog.enrichment.summary_words,
+        n_queries=catalog.rewrite.queries,
     )
 
 
@@ -115,6 +116,7 @@ def ask_endpoint(
         taxonomy=_taxonomy(context),
         aspects=catalog.aspects,
         enrichment=catalog.enrichment,
+        rewriting=catalog.rewrite,
         gold_examples=catalog.topics.gold_examples,
         confidence=catalog.confidence,
         store=store,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count
+from typing import Any
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.labelers.openai import OpenAILabeler
 from tasks.labelers.openai_verify import VerifyingLabeler
-from tasks.labelers.protocol import ItemText, JudgeQuestion, Labeler, PairQuestion, RankQuestion, Task
+from tasks.labelers.protocol import Labeler, Task
 
 
 def estimate_line(
     task: Task,
     context: StepContext,
     labeler: Labeler,
-    questions: Iterable[ItemText] | Iterable[PairQuestion] | Iterable[JudgeQuestion] | Iterable[RankQuestion],
+    questions: Iterable[Any],
     *,
     note: str = "",
 ) -> PlanLine:

@@ -19,10 +19,12 @@ from tasks.contracts.report import StepReport, StoppedStage
 from tasks.labelers.openai import OpenAILabeler
 from tasks.labelers.protocol import (
     Enrichment,
+    Explanation,
     JudgeAnswer,
     Labeler,
     RankAnswer,
     Reply,
+    RewriteAnswer,
     SimilarAnswer,
     Task,
     TopicAnswer,
@@ -32,7 +34,7 @@ from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 from warehouse.landing import Landing
 
-Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer)
+Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
 
 PROGRESS_EVERY = 50
 SPENT = ("requests", "tokens_in", "tokens_out", "cost_usd")

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tasks.contracts.context import StepContext
-from tasks.labelers.protocol import ItemText, JudgeQuestion, PairQuestion, RankQuestion, Task, UserText
+from tasks.labelers.protocol import (
+    ExplainQuestion,
+    ItemText,
+    JudgeQuestion,
+    PairQuestion,
+    RankQuestion,
+    RewriteQuestion,
+    Task,
+    UserText,
+)
 from warehouse.connection import Warehouse
 
 MADE_UP_ITEMS = (
@@ -23,22 +34,28 @@ MADE_UP_USER = UserText(
     interests=("football", "sailing"),
     hobbies=("baking",),
 )
+FACTS = {"reason": "close to your profile", "content": "close to your profile"}
 
 
 def sample_question(
     task: Task, context: StepContext, warehouse: Warehouse | None
-) -> tuple[ItemText | PairQuestion | JudgeQuestion | RankQuestion, bool]:
+) -> tuple[ItemText | PairQuestion | JudgeQuestion | RankQuestion | RewriteQuestion | ExplainQuestion, bool]:
     """A question, and whether it is made up."""
     items = _items(context, warehouse)
-    user = _user(context, warehouse) if task in ("judge", "rank") else None
-    is_made_up = len(items) < (2 if task in ("similar", "rank") else 1)
+    user = _user(context, warehouse) if task in ("judge", "rank", "rewrite", "rerank", "explain") else None
+    is_made_up = len(items) < (2 if task in ("similar", "rank", "rerank") else 1)
     shown = MADE_UP_ITEMS if is_made_up else items
     if task == "similar":
         return PairQuestion(shown[0], shown[1], cosine=1.0), is_made_up
     if task == "judge":
         return JudgeQuestion(user or MADE_UP_USER, shown[0]), is_made_up or user is None
-    if task == "rank":
+    if task in ("rank", "rerank"):
         return RankQuestion(user or MADE_UP_USER, shown[:2]), is_made_up or user is None
+    if task == "explain":
+        return ExplainQuestion(user or MADE_UP_USER, shown[0], FACTS), is_made_up or user is None
+    if task == "rewrite":
+        asked = replace(user or MADE_UP_USER, history=shown)
+        return RewriteQuestion(asked.key, asked), is_made_up or user is None
     return shown[0], is_made_up
 
 

@@ -14,7 +14,14 @@ from typing import Any, Literal, TypeVar
 import polars as pl
 
 from tasks.contracts.context import StepContext
-from tasks.labelers.protocol import ItemText, JudgeQuestion, RankQuestion, UserText
+from tasks.labelers.protocol import (
+    ExplainQuestion,
+    ItemText,
+    JudgeQuestion,
+    RankQuestion,
+    RewriteQuestion,
+    UserText,
+)
 from tasks.llm.suspicion import find_injections
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
@@ -22,7 +29,7 @@ from warehouse.connection import Warehouse
 ROWS = 50
 SECONDS = 1.0
 Source = Literal["item", "profile"]
-OfUser = TypeVar("OfUser", JudgeQuestion, RankQuestion)
+OfUser = TypeVar("OfUser", JudgeQuestion, RankQuestion, RewriteQuestion, ExplainQuestion)
 
 
 class SuspicionWatch:

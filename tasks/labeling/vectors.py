@@ -22,7 +22,7 @@ from warehouse.connection import Warehouse
 BATCH = 512
 ITEM_FIELDS = frozenset({"title", "text", "author"})
 ENRICHED_FIELDS = frozenset({"summary", "mood", "audience", "themes", "keywords"})
-USER_FIELDS = frozenset({"summary", "interests", "hobbies", "skills", "job"})
+USER_FIELDS = frozenset({"summary", "interests", "hobbies", "skills", "job", "onboarding"})
 
 
 def needs_enrichment(context: StepContext) -> bool:
@@ -46,6 +46,18 @@ def embed_users(warehouse: Warehouse, context: StepContext, embedder: Embedder, 
     frames = warehouse.stream("queries/users_to_embed", rows=BATCH, user_space=space, fingerprint=fingerprint)
     template = context.catalog.text.user
     return embed_frames(warehouse, context, embedder, frames=frames, template=template, fingerprint=fingerprint)
+
+
+def aspect_fingerprint(context: StepContext, embedder: Embedder) -> str:
+    """Of the vector of what enrichment says of an aspect: the model, and how much of a text is read."""
+    return hash_config(embedder.fingerprint, "aspect", context.catalog.text.max_chars)
+
+
+def embed_aspects(warehouse: Warehouse, context: StepContext, embedder: Embedder, *, fingerprint: str) -> int:
+    """Embed each distinct text of an aspect without a vector under the fingerprint, without the aspect's name; how many."""
+    name = context.catalog.name
+    frames = warehouse.stream("queries/aspects_to_embed", rows=BATCH, catalog=name, fingerprint=fingerprint)
+    return embed_frames(warehouse, context, embedder, frames=frames, template="{text}", fingerprint=fingerprint)
 
 
 def text_fingerprints(context: StepContext, embedder: Embedder, *, enriched: str | None) -> tuple[str, str]:

@@ -27,6 +27,9 @@ def _tidy(text: str) -> str:
 Words = Annotated[str, AfterValidator(_tidy), Field(min_length=1)]
 """Text in one line, without control characters and lone surrogates, which no database takes."""
 
+MaybeWords = Annotated[str, AfterValidator(_tidy)]
+"""The same, or nothing."""
+
 Number = Annotated[int, BeforeValidator(_refuse_bool)]
 Probability = Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, le=1, allow_inf_nan=False)]
 

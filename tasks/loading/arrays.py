@@ -1,6 +1,7 @@
 """The item index, the sources, item facts and one shard of users. Reads items, labels, vectors and pair_history.
 
-is_holdout leaves out the held-out pairs everywhere: what the ranker learns on knows nothing of what it is asked.
+fold: the pairs of that fold are left out everywhere, so that what the ranker learns on knows nothing of what it is asked;
+None, for serving: nothing is left out.
 Memory O(items x dimension), and O(shard) for users.
 """
 
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import MissingInputError
+from tasks.loading.fields import load_item_fields, load_user_fields
+from tasks.loading.inputs import load_source_inputs
+from tasks.loading.queries import load_user_queries
+from tasks.loading.shard_history import load_shard_history
 from tasks.ranking.inputs import ItemFacts, build_item_facts
 from tasks.retrieval.candidates import build_sources, similarity_of
 from tasks.retrieval.item_index import ItemIndex, build_item_index
@@ -23,16 +28,19 @@ from tasks.retrieval.user_shard import ForeignHistory, UserShard, build_user_sha
 from warehouse.connection import Warehouse
 from warehouse.vectors import read_vectors
 
+PROFILE_FIELDS = ("interests", "hobbies", "summary", "onboarding")
+
 
 @dataclass(frozen=True)
 class CatalogArrays:
-    """One catalog as arrays: the index and the sources fitted to it."""
+    """One catalog as arrays: the index, the sources fitted to it, and the popularity in each segment (see SourceInputs)."""
 
     index: ItemIndex
     sources: list[Source]
+    segment_popularity: pl.DataFrame | None = None
 
 
-def load_catalog_arrays(warehouse: Warehouse, context: StepContext, *, is_holdout: bool) -> CatalogArrays:
+def load_catalog_arrays(warehouse: Warehouse, context: StepContext, *, fold: int | None) -> CatalogArrays:
     """Index and sources. Raises MissingInputError when the catalog has no active item with a vector."""
     catalog = context.catalog
     items = warehouse.query("queries/index_items", catalog=catalog.name)
@@ -43,16 +51,22 @@ def load_catalog_arrays(warehouse: Warehouse, context: StepContext, *, is_holdou
         )
     vectors = aligned(items["item_id"], found["item_id"], known)
     popular = warehouse.query(
-        "queries/popularity", half_life_days=catalog.candidates.popularity_half_life_days, is_holdout=is_holdout
+        "queries/popularity", half_life_days=catalog.candidates.popularity_half_life_days, fold=fold
     )
     joined = items.select("item_id").join(popular, on="item_id", how="left", maintain_order="left")
     popularity = joined["popularity"].fill_null(0.0).to_numpy()
-    index = build_item_index(items, vectors, popularity=popularity)
-    choices = warehouse.query("queries/choices", is_holdout=is_holdout)
-    return CatalogArrays(index, build_sources(index, catalog.candidates, interactions=choices))
+    index = build_item_index(
+        items,
+        vectors,
+        popularity=popularity,
+        blocked=catalog.blocked_items,
+        fields=load_item_fields(warehouse, context, items["item_id"]),
+    )
+    inputs = load_source_inputs(warehouse, context, index, fold=fold)
+    return CatalogArrays(index, build_sources(index, catalog.candidates, inputs=inputs), inputs.segment_popularity)
 
 
-def load_facts(warehouse: Warehouse, context: StepContext, arrays: CatalogArrays, *, is_holdout: bool) -> ItemFacts:
+def load_facts(warehouse: Warehouse, context: StepContext, arrays: CatalogArrays, *, fold: int | None) -> ItemFacts:
     """Facts of the index's items, as the features need them."""
     scope = {"catalog": context.catalog.name}
     return build_item_facts(
@@ -60,22 +74,23 @@ def load_facts(warehouse: Warehouse, context: StepContext, arrays: CatalogArrays
         topics=warehouse.query("queries/item_topic_shares", **scope),
         categories=warehouse.query("queries/item_categories", **scope),
         authors=warehouse.query("queries/item_authors", **scope),
-        interactions=warehouse.query(
-            "queries/item_values", as_of_end=context.as_of_end, is_holdout=is_holdout, **scope
-        ),
+        interactions=warehouse.query("queries/item_values", as_of_end=context.as_of_end, fold=fold, **scope),
         neighbours=similarity_of(arrays.sources),
+        words=warehouse.query("queries/item_words", **scope),
+        segment_popularity=arrays.segment_popularity,
     )
 
 
 def load_shard(
-    warehouse: Warehouse, context: StepContext, index: ItemIndex, *, user_ids: Sequence[str], is_holdout: bool
+    warehouse: Warehouse, context: StepContext, index: ItemIndex, *, user_ids: Sequence[str], fold: int | None
 ) -> UserShard:
     """Some users: profiles, histories in this and in other catalogs of their space, and what they have seen."""
     catalog, ids = context.catalog, list(user_ids)
     scope = {"user_space": catalog.user_space, "user_ids": ids}
     profiles = warehouse.query("queries/shard_profiles", **scope)
-    fields = ("interests", "hobbies", "summary")
-    users = profiles.select("user_id", profile_text=pl.concat_str(fields, separator=" ", ignore_nulls=True))
+    text = pl.concat_str(PROFILE_FIELDS, separator=" ", ignore_nulls=True).str.strip_chars()
+    users = profiles.select("user_id", "segment", profile_text=text)
+    users = users.with_columns(load_user_fields(warehouse, context, users["user_id"]).get_columns())
     found, known = read_vectors(warehouse, "queries/user_vectors", catalog=catalog.name, **scope)
     width = index.vectors.shape[1]
     vectors = (
@@ -83,17 +98,17 @@ def load_shard(
         if len(known)
         else np.zeros((users.height, width), np.float32)
     )
-    pairs = warehouse.query("queries/shard_history", user_ids=ids)
-    if is_holdout:
-        pairs = pairs.filter(~pl.col("is_held_out"))
+    known_of = load_shard_history(warehouse, context, ids, fold=fold)
     return build_user_shard(
         users,
         vectors,
         index=index,
-        history=pairs.filter(pl.col("weight").is_not_null()).select("user_id", "item_id", "weight", "age_days"),
+        history=known_of.liked,
         half_life_days=catalog.candidates.history_half_life_days,
-        seen=pairs.filter("is_seen").select("user_id", "item_id"),
+        seen=known_of.seen,
         foreign=_load_foreign(warehouse, context, ids),
+        blocked=known_of.blocked,
+        queries=load_user_queries(warehouse, context, users["user_id"].to_list(), fold=fold),
     )
 
 

@@ -7,7 +7,7 @@ from warehouse.connection import Warehouse
 
 
 def make_history(warehouse: Warehouse, context: StepContext) -> None:
-    """Build pair_history: weights, grades and ages as of the day, and which pairs are held out as truth.
+    """Build pair_history: weights, grades and ages as of the day, and in which fold a pair is held out as truth.
 
     Time O(interactions log interactions) in DuckDB, which spills to disk.
     """
@@ -17,6 +17,7 @@ def make_history(warehouse: Warehouse, context: StepContext) -> None:
         "queries/make_pair_history",
         catalog=context.catalog.name,
         as_of_end=context.as_of_end,
+        folds=relevance.folds,
         holdout_share=relevance.holdout_share if uses_interactions else 0.0,
         is_random=relevance.holdout_order == "random",
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tasks.contracts.context import StepContext
 from tasks.labeling.sampling import Pool, pool_depth
-from tasks.loading.arrays import aligned
+from tasks.loading.arrays import PROFILE_FIELDS, aligned
 from tasks.loading.history import make_history
 from tasks.retrieval.bm25 import Bm25
 from tasks.retrieval.dense_profile import DenseProfile
@@ -27,7 +27,6 @@ from tasks.retrieval.user_shard import HISTORY_COLUMNS, build_user_shard
 from warehouse.connection import Warehouse
 from warehouse.vectors import read_vectors
 
-PROFILE_FIELDS = ("interests", "hobbies", "summary")
 NO_HISTORY = pl.DataFrame(
     schema=dict(zip(HISTORY_COLUMNS, (pl.String, pl.String, pl.Float64, pl.Float64), strict=True))
 )

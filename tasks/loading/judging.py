@@ -26,10 +26,10 @@ def make_questions(warehouse: Warehouse, context: StepContext, pairs: pl.DataFra
     """A question for each pair (columns user_id, content_hash), ordered by user."""
     if pairs.is_empty():
         return
-    texts = _item_texts(warehouse, context, pairs["content_hash"].unique())
+    texts = read_item_texts(warehouse, context, pairs["content_hash"].unique())
     for start in range(0, pairs["user_id"].n_unique(), BLOCK_USERS):
         block = pairs["user_id"].unique().sort().slice(start, BLOCK_USERS)
-        users = _user_texts(warehouse, context, block.to_list())
+        users = read_user_texts(warehouse, context, block.to_list())
         for row in pairs.join(block.to_frame(), on="user_id", how="semi", maintain_order="left").iter_rows(named=True):
             item, topics = texts[row["content_hash"]]
             yield JudgeQuestion(user=users[row["user_id"]], item=item, topics=topics)
@@ -41,7 +41,7 @@ def make_rank_questions(
     """A question for each list (user id, content hashes as shown), in the order given, which goes by user."""
     if not lists:
         return
-    texts = _item_texts(warehouse, context, pl.Series([key for _, keys in lists for key in keys]).unique())
+    texts = read_item_texts(warehouse, context, pl.Series([key for _, keys in lists for key in keys]).unique())
     items = {
         key: replace(item, topic=max(sorted(topics), key=lambda name: topics[name]) if topics else "")
         for key, (item, topics) in texts.items()
@@ -51,15 +51,18 @@ def make_rank_questions(
     for user_id, keys in lists:
         if user_id not in users:
             start = user_ids.index(user_id)
-            users = _user_texts(warehouse, context, user_ids[start : start + BLOCK_USERS])
+            users = read_user_texts(warehouse, context, user_ids[start : start + BLOCK_USERS])
         yield RankQuestion(users[user_id], tuple(items[key] for key in keys))
 
 
-def _item_texts(
+def read_item_texts(
     warehouse: Warehouse, context: StepContext, wanted: pl.Series
 ) -> dict[str, tuple[ItemText, Mapping[str, float]]]:
-    frame, vectors = read_vectors(warehouse, "queries/items_for_judge", catalog=context.catalog.name)
-    rows = frame.with_row_index("row").join(wanted.to_frame("content_hash"), on="content_hash", how="semi")
+    """By content hash, those of the wanted active contents that have a vector, with their topics' shares."""
+    frame, vectors = read_vectors(
+        warehouse, "queries/items_for_judge", catalog=context.catalog.name, content_hashes=wanted.to_list()
+    )
+    rows = frame.with_row_index("row")
     return {
         row["content_hash"]: (
             ItemText(row["content_hash"], row["title"], row["text"], row["author"], vectors[row["row"]]),
@@ -69,7 +72,8 @@ def _item_texts(
     }
 
 
-def _user_texts(warehouse: Warehouse, context: StepContext, user_ids: list[str]) -> dict[str, UserText]:
+def read_user_texts(warehouse: Warehouse, context: StepContext, user_ids: list[str]) -> dict[str, UserText]:
+    """By user id, profiles with the last HISTORY_DEPTH items that each user liked."""
     catalog = context.catalog
     scope = {"user_space": catalog.user_space, "user_ids": user_ids}
     profiles = warehouse.query("queries/user_profiles", catalog=catalog.name, **scope)

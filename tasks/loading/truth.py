@@ -1,4 +1,4 @@
-"""Truth: what is known of users that the sources were not told. Reads current_judge_labels and pair_history."""
+"""Truth: what is known of users that the sources were not told. Reads pair_grades and pair_history."""
 
 from __future__ import annotations
 
@@ -7,33 +7,42 @@ from collections.abc import Sequence
 import polars as pl
 
 from tasks.contracts.context import StepContext
+from tasks.loading.shard_history import load_named_items
 from tasks.ranking.truth import merge_truth
 from warehouse.connection import Warehouse
 
 
-def users_with_truth(warehouse: Warehouse, context: StepContext) -> list[str]:
-    """Users with a judge's label or a held-out interaction that has a grade, in the order of their ids."""
+def users_with_truth(warehouse: Warehouse, context: StepContext, *, fold: int) -> list[str]:
+    """Users with an interaction that the fold holds out and that has a grade, in the order of their ids.
+
+    In fold 0 also those with a label of a person or a judge, which is true in every fold and need not be learnt several
+    times.
+    """
     truth = context.catalog.relevance.truth
     found = warehouse.query(
         "queries/users_with_truth",
         catalog=context.catalog.name,
-        use_judge="judge" in truth,
+        fold=fold,
+        truths=list(truth),
         use_interactions="interactions" in truth,
     )
     return found["user_id"].to_list()
 
 
-def read_truth(warehouse: Warehouse, context: StepContext, user_ids: Sequence[str]) -> pl.DataFrame:
-    """One row a pair: user_id, item_id, grade, truth, sampling_probability; see merge_truth. Needs pair_history."""
+def read_truth(warehouse: Warehouse, context: StepContext, user_ids: Sequence[str], *, fold: int) -> pl.DataFrame:
+    """One row a pair that the fold's sources were not told: see merge_truth for the columns. Needs pair_history."""
     ids = list(user_ids)
-    held_out = warehouse.query("queries/shard_history", user_ids=ids).filter(
-        pl.col("is_held_out") & pl.col("grade").is_not_null()
+    history = warehouse.query("queries/shard_history", user_ids=ids)
+    is_held_out = pl.col("fold").eq_missing(fold)
+    held_out = history.filter(is_held_out & pl.col("grade").is_not_null())
+    labels = warehouse.query("queries/shard_labels", catalog=context.catalog.name, user_ids=ids)
+    known = history.filter(~is_held_out & pl.col("is_seen"))
+    named = load_named_items(warehouse, context, ids)
+    unknown = labels.join(known, on=["user_id", "item_id"], how="anti").join(
+        named, on=["user_id", "item_id"], how="anti"
     )
-    judged = warehouse.query("queries/shard_labels", catalog=context.catalog.name, user_ids=ids)
-    known = warehouse.query("queries/shard_history", user_ids=ids).filter(~pl.col("is_held_out") & pl.col("is_seen"))
-    unknown = judged.join(known, on=["user_id", "item_id"], how="anti")
     return merge_truth(
-        judge=unknown,
+        labels=unknown,
         interactions=held_out.select("user_id", "item_id", "grade"),
         order=context.catalog.relevance.truth,
     )

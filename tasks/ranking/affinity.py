@@ -7,6 +7,9 @@ from scipy import sparse
 
 from tasks.ranking.inputs import FloatVector, ItemFacts, LabelMatrix, PairRows, ShardArrays
 
+LIFT_PRIOR = 0.02
+"""Added to both shares of a lift, so that a label of few choices says little."""
+
 PROFILE_SHARPNESS = 20.0
 """Factor of the cosines between profile and topic centroids before the softmax."""
 
@@ -29,6 +32,28 @@ def label_affinity(shares: sparse.csr_matrix, labels: LabelMatrix, rows: PairRow
     affinity = np.asarray(products.sum(axis=1)).ravel()
     has_both = (np.diff(shares.indptr) > 0)[rows.users] & (np.diff(labels.shares.indptr) > 0)[rows.items]
     return np.where(has_both, affinity, np.nan)
+
+
+def label_lift(
+    shares: sparse.csr_matrix, labels: LabelMatrix, n_interactions: FloatVector, rows: PairRows
+) -> FloatVector:
+    """Mean over the item's labels of log(user's share / share of all choices), both drawn to each other by LIFT_PRIOR.
+
+    NaN where user or item has no label. Unlike label_affinity it does not grow with a label that everybody chooses.
+    n_interactions: (n,). O(users * labels + pairs * labels).
+    """
+    chosen = np.asarray(n_interactions @ labels.shares).ravel()
+    overall = (chosen / max(float(chosen.sum()), 1.0))[None, :]
+    lifts = np.log((shares.toarray() + LIFT_PRIOR) / (overall + LIFT_PRIOR))
+    sizes = np.asarray(labels.shares.sum(axis=1)).ravel()
+    order = np.argsort(rows.users, kind="stable")
+    bounds = np.searchsorted(rows.users[order], np.arange(len(lifts) + 1))
+    found = np.zeros(len(rows))
+    for user in np.unique(rows.users):
+        places = order[bounds[user] : bounds[user + 1]]
+        found[places] = labels.shares[rows.items[places]] @ lifts[user]
+    has_both = (np.diff(shares.indptr) > 0)[rows.users] & (sizes > 0)[rows.items]
+    return np.where(has_both, found / np.where(sizes > 0, sizes, 1.0)[rows.items], np.nan)
 
 
 def profile_shares(shard: ShardArrays, facts: ItemFacts) -> sparse.csr_matrix:

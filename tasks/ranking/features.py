@@ -13,11 +13,16 @@ import numpy as np
 import polars as pl
 
 from tasks.contracts.errors import StepError
-from tasks.ranking.affinity import label_affinity, profile_shares, user_shares
-from tasks.ranking.feature_table import FEATURE_NAMES, SOURCES
+from tasks.ranking.affinity import label_affinity, label_lift, profile_shares, user_shares
+from tasks.ranking.feature_table import FEATURE_NAMES
 from tasks.ranking.history_features import history_cosines, mean_over_liked
 from tasks.ranking.inputs import CatalogArrays, FloatVector, ItemFacts, PairRows, ShardArrays, locate_pairs
 from tasks.ranking.neighbour_features import neighbour_sums
+from tasks.ranking.overlap_features import overlap_columns
+from tasks.ranking.profile_features import profile_columns
+from tasks.ranking.query_features import query_columns
+from tasks.ranking.source_features import source_columns, standardise_column
+from tasks.ranking.time_features import time_columns
 
 EPOCH = datetime(1970, 1, 1)
 SECONDS_A_DAY = 86_400.0
@@ -33,15 +38,21 @@ def build_features(
     """
     rows = locate_pairs(candidates, user_ids=shard.user_ids, item_ids=catalog.item_ids)
     columns = {
-        **_retrieval_columns(candidates),
+        **source_columns(candidates),
         **_item_columns(catalog, facts, rows, as_of),
         **_user_columns(catalog, shard, rows),
+        **time_columns(candidates, shard, facts, rows),
+        **overlap_columns(shard, facts, rows),
+        **profile_columns(shard.profile_texts, catalog.titles, catalog.texts, catalog.published_days, rows),
+        **query_columns(shard.queries, len(shard.user_ids), facts, rows),
         **history_cosines(shard, catalog, rows),
         **_neighbour_columns(candidates, shard, facts, rows),
         "topic_affinity": label_affinity(user_shares(shard, facts.topics), facts.topics, rows),
         "profile_topic_affinity": label_affinity(profile_shares(shard, facts), facts.topics, rows),
         "category_affinity": label_affinity(user_shares(shard, facts.categories), facts.categories, rows),
         "author_affinity": label_affinity(user_shares(shard, facts.authors), facts.authors, rows),
+        "topic_lift": label_lift(user_shares(shard, facts.topics), facts.topics, facts.n_interactions, rows),
+        "category_lift": label_lift(user_shares(shard, facts.categories), facts.categories, facts.n_interactions, rows),
     }
     values = [pl.Series(name, np.asarray(columns[name], dtype=np.float32)) for name in FEATURE_NAMES]
     return candidates.select("user_id", "item_id").with_columns(values)
@@ -54,36 +65,11 @@ def check_features(frame: pl.DataFrame, names: tuple[str, ...] = FEATURE_NAMES) 
         raise StepError(f"features lack {missing[0]!r} and {len(missing) - 1} more; build them again with this version")
 
 
-def _retrieval_columns(candidates: pl.DataFrame) -> dict[str, FloatVector]:
-    expressions = []
-    for source in SOURCES:
-        score, rank = f"{source}_score", f"{source}_rank"
-        if score not in candidates.columns:
-            blank = pl.lit(None, dtype=pl.Float64)
-            expressions += [blank.alias(score), blank.alias(f"{source}_z"), blank.alias(rank)]
-            continue
-        value = pl.col(score).cast(pl.Float64)
-        z = _standardise(value).alias(f"{source}_z")
-        expressions += [value.alias(score), z, pl.col(rank).cast(pl.Float64)]
-    expressions += [pl.col(name).cast(pl.Float64) for name in ("fused_score", "fused_rank", "n_sources")]
-    frame = candidates.select(expressions)
-    return {name: frame[name].fill_null(float("nan")).to_numpy() for name in frame.columns}
-
-
-def _standardise(value: pl.Expr) -> pl.Expr:
-    """value less its mean over the user's candidates, in standard deviations of these; 0 where they don't vary."""
-    among = value.filter(pl.col("fused_rank").is_not_null())
-    spread = among.std(ddof=0).over("user_id")
-    return pl.when(spread > 0).then((value - among.mean().over("user_id")) / spread).otherwise(value * 0.0)
-
-
 def _neighbour_columns(
     candidates: pl.DataFrame, shard: ShardArrays, facts: ItemFacts, rows: PairRows
 ) -> dict[str, FloatVector]:
     columns = neighbour_sums(shard, facts.neighbours, rows)
-    recent = candidates.select("user_id", "fused_rank", pl.Series("recent", columns["neighbour_recent"]).fill_nan(None))
-    z = recent.select(_standardise(pl.col("recent")).fill_null(float("nan")).alias("z"))["z"].to_numpy()
-    return {**columns, "neighbour_recent_z": z}
+    return {**columns, "neighbour_recent_z": standardise_column(candidates, columns["neighbour_recent"])}
 
 
 def _item_columns(catalog: CatalogArrays, facts: ItemFacts, rows: PairRows, as_of: datetime) -> dict[str, FloatVector]:
@@ -106,8 +92,6 @@ def _item_columns(catalog: CatalogArrays, facts: ItemFacts, rows: PairRows, as_o
 
 def _user_columns(catalog: CatalogArrays, shard: ShardArrays, rows: PairRows) -> dict[str, FloatVector]:
     sizes = np.diff(shard.indptr)
-    newest = np.full(len(sizes), np.nan)
-    newest[sizes > 0] = shard.history_ages[shard.indptr[:-1][sizes > 0]]
     popularity = np.log1p(catalog.popularity)
     gap = popularity[rows.items] - mean_over_liked(shard, popularity)[rows.users]
     liked_days = mean_over_liked(shard, catalog.published_days)[rows.users]
@@ -115,7 +99,6 @@ def _user_columns(catalog: CatalogArrays, shard: ShardArrays, rows: PairRows) ->
         "popularity_gap": gap,
         "age_gap_days": liked_days - catalog.published_days[rows.items],
         "history_log": np.log1p(sizes)[rows.users],
-        "history_age_days": newest[rows.users],
         "has_profile": shard.has_profile.astype(np.float64)[rows.users],
     }
 

@@ -6,7 +6,8 @@ object with these attributes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,9 @@ BoolVector = NDArray[np.bool_]
 
 PRIOR_VALUES = 5.0
 """An item's mean value is drawn to the catalog's as if it had this many values of that mean."""
+
+MAX_DAYS = 1100
+"""Choices are counted by day for so long; what is older counts as chosen on the last of these days."""
 
 
 class CatalogArrays(Protocol):
@@ -46,6 +50,17 @@ class CatalogArrays(Protocol):
     def group_codes(self) -> IntVector: ...
 
 
+class SearchTexts(Protocol):
+    """Search texts of users: row i is user users[i]'s; vectors (q, d) unit rows; see tasks/retrieval/user_shard.py."""
+
+    @property
+    def users(self) -> IntVector: ...
+    @property
+    def vectors(self) -> FloatMatrix: ...
+    @property
+    def is_avoided(self) -> BoolVector: ...
+
+
 class ShardArrays(Protocol):
     """u users and their histories, newest first; see tasks/retrieval/user_shard.py."""
 
@@ -55,6 +70,12 @@ class ShardArrays(Protocol):
     def profile_vectors(self) -> FloatMatrix: ...
     @property
     def has_profile(self) -> BoolVector: ...
+    @property
+    def profile_texts(self) -> list[str]: ...
+    @property
+    def segments(self) -> list[str]: ...
+    @property
+    def queries(self) -> SearchTexts | None: ...
     @property
     def indptr(self) -> IntVector: ...
     @property
@@ -87,6 +108,9 @@ class ItemFacts:
     label_confidence: of the item's topics, in [0, 1]. topics, categories, authors: see LabelMatrix.
     topic_centroids: (t, d) unit direction of the mean of a topic's item vectors, weighted by their shares.
     neighbours: (n, n), entry (h, i) the similarity of a history item h and an item i; None: not fitted.
+    words: by kind ("theme", "keyword", "mood", "audience") what the enrichment says of each item.
+    first_age: days since the item's first interaction. daily: (n, days) interactions by age in days; None: no times.
+    segments: choices of each item by segment of users, not shares; None: no user has a segment.
     """
 
     n_interactions: FloatVector
@@ -96,7 +120,11 @@ class ItemFacts:
     topic_centroids: FloatMatrix
     categories: LabelMatrix
     authors: LabelMatrix
+    first_age: FloatVector
     neighbours: sparse.csr_matrix | None = None
+    words: Mapping[str, LabelMatrix] = field(default_factory=dict)
+    daily: sparse.csr_matrix | None = None
+    segments: LabelMatrix | None = None
 
 
 @dataclass(frozen=True)
@@ -118,12 +146,16 @@ def build_item_facts(
     authors: pl.DataFrame,
     interactions: pl.DataFrame,
     neighbours: sparse.csr_matrix | None = None,
+    words: pl.DataFrame | None = None,
+    segment_popularity: pl.DataFrame | None = None,
 ) -> ItemFacts:
     """Facts of the catalog's items.
 
     topics: item_id, label, share (the label's confidence). categories and authors: item_id, label; an item may have
-    several rows, an empty label is none. interactions: item_id, value (may be null); in training the history part only.
-    Rows of other items are ignored. neighbours: what retrieval's fit_neighbours gave, from the same interactions.
+    several rows, an empty label is none. interactions: item_id, value, age_days (both may be null, age_days may be left
+    out); in training the history part only. Rows of other items are ignored. neighbours: what retrieval's fit_neighbours
+    gave, from the same interactions. words: item_id, kind, label of enrichments. segment_popularity: segment, item_id,
+    popularity. O(rows log rows).
     """
     confidence = topics.group_by("item_id").agg(pl.col("share").max().alias("confidence"))
     values = interactions.group_by("item_id").agg(
@@ -133,6 +165,7 @@ def build_item_facts(
     aligned = ids.join(confidence, on="item_id", how="left", maintain_order="left").join(
         values, on="item_id", how="left", maintain_order="left"
     )
+    daily, first_age = _count_days(catalog.item_ids, interactions)
     known = aligned["known"].fill_null(0).to_numpy().astype(np.float64)
     total = aligned["total"].fill_null(0.0).to_numpy().astype(np.float64)
     labels = build_labels(catalog.item_ids, topics)
@@ -145,7 +178,11 @@ def build_item_facts(
         topic_centroids=_find_centroids(labels, catalog.vectors),
         categories=build_labels(catalog.item_ids, categories.with_columns(share=pl.lit(1.0))),
         authors=build_labels(catalog.item_ids, authors.with_columns(share=pl.lit(1.0))),
+        first_age=first_age,
         neighbours=neighbours,
+        words={} if words is None else _build_words(catalog.item_ids, words),
+        daily=daily,
+        segments=None if segment_popularity is None else _count_segments(catalog.item_ids, segment_popularity),
     )
 
 
@@ -162,6 +199,43 @@ def build_labels(item_ids: pl.Series, labels: pl.DataFrame) -> LabelMatrix:
     shares = rows["share"].to_numpy() / np.maximum(total, 1.0)[places]
     matrix = sparse.csr_matrix((shares, (places, codes)), shape=(len(item_ids), len(names)))
     return LabelMatrix(names.to_list(), matrix)
+
+
+def _build_words(item_ids: pl.Series, words: pl.DataFrame) -> dict[str, LabelMatrix]:
+    kinds = words.partition_by("kind", as_dict=True)
+    labels = {str(kind): rows.select("item_id", "label", share=pl.lit(1.0)) for (kind,), rows in kinds.items()}
+    return {kind: build_labels(item_ids, rows) for kind, rows in sorted(labels.items())}
+
+
+def _count_days(item_ids: pl.Series, interactions: pl.DataFrame) -> tuple[sparse.csr_matrix | None, FloatVector]:
+    """daily and first_age of ItemFacts."""
+    if "age_days" not in interactions.columns:
+        return None, np.full(len(item_ids), np.nan)
+    positions = pl.DataFrame({"item_id": item_ids, "item": np.arange(len(item_ids))})
+    age = pl.col("age_days").cast(pl.Float64).clip(0.0)
+    rows = interactions.select("item_id", age).drop_nulls().join(positions, on="item_id").sort("item")
+    if rows.is_empty():
+        return None, np.full(len(item_ids), np.nan)
+    items = rows["item"].to_numpy()
+    days = np.minimum(rows["age_days"].to_numpy(), MAX_DAYS - 1).astype(np.int64)
+    shape = (len(item_ids), int(days.max()) + 1)
+    first_age = np.full(len(item_ids), -np.inf)
+    np.maximum.at(first_age, items, rows["age_days"].to_numpy())
+    daily = sparse.csr_matrix((np.ones(len(items)), (items, days)), shape=shape)
+    return daily, np.where(np.isfinite(first_age), first_age, np.nan)
+
+
+def _count_segments(item_ids: pl.Series, popularity: pl.DataFrame) -> LabelMatrix | None:
+    positions = pl.DataFrame({"item_id": item_ids, "item": np.arange(len(item_ids))})
+    rows = popularity.filter(pl.col("segment") != "").join(positions, on="item_id").sort("segment", "item")
+    if rows.is_empty():
+        return None
+    names = rows["segment"].unique().sort()
+    entries = (
+        rows["popularity"].to_numpy(),
+        (rows["item"].to_numpy(), names.search_sorted(rows["segment"]).to_numpy()),
+    )
+    return LabelMatrix(names.to_list(), sparse.csr_matrix(entries, shape=(len(item_ids), len(names))))
 
 
 def _find_centroids(topics: LabelMatrix, vectors: FloatMatrix) -> FloatMatrix:

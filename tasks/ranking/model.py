@@ -1,49 +1,62 @@
-"""LambdaMART (Burges, "From RankNet to LambdaRank to LambdaMART", 2010) by LightGBM: training, storing, scoring.
-
-Users are the queries. A model is stored as JSON text that holds LightGBM's own model text; nothing is pickled, so
-reading a model runs no code.
+"""The ranker: trained once a night, stored as text, read to score. A text is JSON that holds LightGBM's own model texts;
+nothing is pickled, so reading a model runs no code.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from statistics import fmean
+from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.contracts.errors import StepError, TooFewLabelsError
+from tasks.contracts.errors import StepError
 from tasks.contracts.recommending import RankingConfig
 from tasks.ranking.feature_table import DIRECTIONS, FEATURE_NAMES
 from tasks.ranking.features import check_features
-from tasks.ranking.training_rows import drop_flat_groups
+from tasks.ranking.gains import check_grades, ndcg_by_user
+from tasks.ranking.lambdamart import (
+    Fit,
+    Parameters,
+    feature_matrix,
+    fit_trees,
+    fit_until_best,
+    make_dataset,
+    predict,
+    ranker_params,
+    usable_rows,
+)
+from tasks.ranking.training_rows import drop_flat_queries
 
-NDCG_CUTOFF = 10
-FORMAT = "nightjar-ranker-1"
+FORMAT = "nightjar-ranker-2"
+FIRST_FORMAT = "nightjar-ranker-1"
 
 
 @dataclass(frozen=True)
 class TrainedRanker:
     """A trained model and how it came about.
 
-    best_iteration: number of trees. validation_ndcg: mean NDCG@10 over the validation users' labelled rows before the
-    second fit (not comparable with the evaluation's, whose ideal holds all relevant items). n_users, n_rows: those of
-    training and validation. importances: total gain by feature, most important first. Training is deterministic: same
-    input, same text.
+    model_texts: what scores, the mean of all. audition_texts: where users of a comparison were set apart, the fits that
+    have not met them, by which models are compared; else empty. n_trees: of each model, rounded. validation_ndcg: mean
+    NDCG@10 of the first fit over the users that stopped it, so a little too high; not comparable with the evaluation's,
+    which lists from all items. n_users, n_rows: those of the models. importances: total gain by feature, most important
+    first. split: the settings that say which users an audition has met. Training is deterministic: same input, same text.
     """
 
-    model_text: str
+    model_texts: tuple[str, ...]
+    audition_texts: tuple[str, ...]
     feature_names: tuple[str, ...]
-    params: Mapping[str, float | int | str | bool]
-    best_iteration: int
+    params: Parameters
+    n_trees: int
     validation_ndcg: float
     n_users: int
     n_rows: int
     importances: Mapping[str, float]
+    split: Mapping[str, float]
 
 
 def train_ranker(
@@ -51,77 +64,55 @@ def train_ranker(
     validation: pl.DataFrame,
     *,
     config: RankingConfig,
+    comparison: pl.DataFrame | None = None,
     n_threads: int = 1,
     feature_names: tuple[str, ...] = FEATURE_NAMES,
+    extra: Parameters | None = None,
+    directions: Mapping[str, int] = DIRECTIONS,
+    n_models: int = 1,
 ) -> TrainedRanker:
-    """Learn from train until NDCG@10 on validation stops rising, then again from both with as many trees.
+    """Learn from train until NDCG@10 on validation stops rising, then again from all rows with as many trees.
 
-    The second fit matters: users are few and every one of them is a query. Both frames: user_id, item_id, grade (0-3)
-    and the features, rows of a user together (see select_training_rows). Users whose rows all have the same grade teach
-    nothing and are left out. Raises StepError when no user is left, or when a user is in both frames.
-    O(trees * rows * features).
+    The second fit matters: users are few and every one of them is a query. All frames: user_id, perhaps fold, item_id,
+    grade and the features, perhaps weight, rows of a query together (see select_training_rows, weigh_rows). comparison:
+    more users, which the first fit (the audition) never meets. Queries whose rows all have the same grade teach nothing
+    and are left out. extra replaces parameters of LightGBM, as found by tune_ranker; directions: see feature_table.
+    n_models that differ in their seed are averaged. Raises TooFewLabelsError when no user is left, StepError when a user
+    is in two frames. O(n_models * trees * rows * features).
     """
-    check_features(train, feature_names)
-    shared = train["user_id"].filter(train["user_id"].is_in(validation["user_id"].unique().implode()))
-    if len(shared):
-        raise StepError(f"user {shared.min()!r} is in training and validation; split users with split_of")
-    train, validation = _usable(train, "training"), _usable(validation, "validation")
-    params = ranker_params(config, feature_names, n_threads=n_threads)
-    rounds, ndcg = _find_rounds(train, validation, params, config=config, feature_names=feature_names)
-    both = pl.concat([train, validation], how="diagonal")
-    booster = lgb.train(dict(params), _dataset(both, feature_names), num_boost_round=rounds)
-    gains = booster.feature_importance("gain")
-    order = np.argsort(-gains, kind="stable")
+    frames = [train, validation, *([comparison] if comparison is not None else [])]
+    for frame in frames:
+        check_features(frame, feature_names)
+    _check_apart(frames)
+    learning, stopping = usable_rows(train, "training"), usable_rows(validation, "validation")
+    rows = pl.concat([learning, *(drop_flat_queries(frame) for frame in frames[1:])], how="diagonal_relaxed")
+    params = ranker_params(config, feature_names, n_threads=n_threads, extra=extra, directions=directions)
+    fits = _fit_all(learning, stopping, rows, params, config=config, names=feature_names, n_models=n_models)
+    auditions, models = [one for one, _ in fits], [other for _, other in fits]
+    scores = predict(_texts(auditions), feature_matrix(stopping, feature_names), n_threads=n_threads)
     return TrainedRanker(
-        model_text=booster.model_to_string(),
+        model_texts=_texts(models),
+        audition_texts=_texts(auditions) if comparison is not None else (),
         feature_names=feature_names,
-        params=params,
-        best_iteration=rounds,
-        validation_ndcg=ndcg,
-        n_users=both["user_id"].n_unique(),
-        n_rows=len(both),
-        importances={feature_names[place]: round(float(gains[place]), 4) for place in order},
+        params={name: value for name, value in params.items() if name != "num_threads"},
+        n_trees=round(fmean(fit.n_trees for fit in models)),
+        validation_ndcg=float(ndcg_by_user(stopping, scores)["ndcg"].to_numpy().mean()),
+        n_users=rows["user_id"].n_unique(),
+        n_rows=len(rows),
+        importances=_importances(models, feature_names),
+        split=split_settings(config),
     )
 
 
-def ranker_params(
-    config: RankingConfig, feature_names: tuple[str, ...], *, n_threads: int
-) -> dict[str, float | int | str | bool]:
-    """LightGBM's parameters. Gains are 2 ** grade - 1, LightGBM's default and evaluation's.
-
-    Each tree sees half of the users and half of the features, and keeps the features' directions (see feature_table).
-    """
-    return {
-        "objective": "lambdarank",
-        "metric": "ndcg",
-        "eval_at": str(NDCG_CUTOFF),
-        "lambdarank_truncation_level": 2 * NDCG_CUTOFF,
-        "learning_rate": config.learning_rate,
-        "num_leaves": config.num_leaves,
-        "min_data_in_leaf": config.min_data_in_leaf,
-        "monotone_constraints": ",".join(str(DIRECTIONS.get(name, 0)) for name in feature_names),
-        "feature_fraction": 0.5,
-        "bagging_fraction": 0.5,
-        "bagging_freq": 1,
-        "bagging_by_query": True,
-        "lambda_l2": 1.0,
-        "deterministic": True,
-        "force_row_wise": True,
-        "feature_pre_filter": False,
-        "num_threads": n_threads,
-        "seed": config.seed,
-        "verbosity": -1,
-    }
+def split_settings(config: RankingConfig) -> dict[str, float]:
+    """What decides of which users a model may learn: two models with the same settings can be compared."""
+    return {"seed": config.seed, "validation_share": config.validation_share, "test_share": config.test_share}
 
 
 def score_rows(ranker: TrainedRanker, features: pl.DataFrame, *, n_threads: int = 1) -> NDArray[np.float64]:
     """The model's score of each row of features; only their order within a user means anything. O(rows * trees)."""
     check_features(features, ranker.feature_names)
-    if not len(features):
-        return np.empty(0)
-    booster = lgb.Booster(model_str=ranker.model_text)
-    values = _matrix(features, ranker.feature_names)
-    return np.asarray(booster.predict(values, num_threads=n_threads), dtype=np.float64)
+    return predict(ranker.model_texts, feature_matrix(features, ranker.feature_names), n_threads=n_threads)
 
 
 def dump_ranker(ranker: TrainedRanker) -> str:
@@ -130,68 +121,69 @@ def dump_ranker(ranker: TrainedRanker) -> str:
 
 
 def load_ranker(text: str) -> TrainedRanker:
-    """The ranker of a text that dump_ranker wrote. Raises StepError on anything else."""
+    """The ranker of a text that dump_ranker wrote, now or in its first format. Raises StepError on anything else."""
     try:
         values = json.loads(text)
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        found = values.pop("format", None) if isinstance(values, dict) else None
+        if found == FIRST_FORMAT:
+            values = _from_first_format(values)
+        elif found != FORMAT:
             raise ValueError("another format")
         if set(values) != {field.name for field in fields(TrainedRanker)}:
             raise ValueError("other fields")
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise StepError(f"the text is no ranker of format {FORMAT} ({error}); train the ranker again") from error
-    return TrainedRanker(**{**values, "feature_names": tuple(values["feature_names"])})
+    lists = ("model_texts", "audition_texts", "feature_names")
+    return TrainedRanker(**{**values, **{name: tuple(values[name]) for name in lists}})
 
 
-def _find_rounds(
-    train: pl.DataFrame,
-    validation: pl.DataFrame,
-    params: Mapping[str, float | int | str | bool],
+def _from_first_format(values: dict[str, Any]) -> dict[str, Any]:
+    """One model without an audition, so that nothing can be compared with it."""
+    rest = {name: value for name, value in values.items() if name not in ("model_text", "best_iteration")}
+    return {
+        **rest,
+        "model_texts": [values["model_text"]],
+        "audition_texts": [],
+        "n_trees": values["best_iteration"],
+        "split": {},
+    }
+
+
+def _fit_all(
+    learning: pl.DataFrame,
+    stopping: pl.DataFrame,
+    rows: pl.DataFrame,
+    params: Parameters,
     *,
     config: RankingConfig,
-    feature_names: tuple[str, ...],
-) -> tuple[int, float]:
-    """The number of trees with the best NDCG on validation, and that NDCG."""
-    learning = _dataset(train, feature_names)
-    history: dict[str, dict[str, list[float]]] = {}
-    booster = lgb.train(
-        dict(params),
-        learning,
-        num_boost_round=config.max_rounds,
-        valid_sets=[_dataset(validation, feature_names, reference=learning)],
-        valid_names=["validation"],
-        callbacks=[
-            lgb.early_stopping(config.early_stopping_rounds, verbose=False),
-            lgb.record_evaluation(history),
-        ],
-    )
-    rounds = int(booster.best_iteration)
-    return rounds, history["validation"][f"ndcg@{NDCG_CUTOFF}"][rounds - 1]
+    names: tuple[str, ...],
+    n_models: int,
+) -> list[tuple[Fit, Fit]]:
+    """Of each seed the audition, fitted on learning and stopped by stopping, and the model, fitted on all rows."""
+    max_grade = check_grades(rows["grade"])
+    first, every = make_dataset(learning, names), make_dataset(rows, names)
+    stop = make_dataset(stopping, names, reference=first, is_weighted=False)
+    fits = []
+    for number in range(n_models):
+        seeded = {**params, "seed": int(params["seed"]) + number}
+        audition = fit_until_best(first, stop, seeded, config=config, max_grade=max_grade)
+        fits.append((audition, fit_trees(every, seeded, n_trees=audition.n_trees, max_grade=max_grade)))
+    return fits
 
 
-def _usable(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    kept = drop_flat_groups(rows)
-    if not len(kept):
-        raise TooFewLabelsError(
-            f"none of the {rows['user_id'].n_unique()} {name} users has labels of two grades;"
-            " judge more pairs, give interactions a grade, or raise the split's share in [ranking]"
+def _check_apart(frames: Sequence[pl.DataFrame]) -> None:
+    users = pl.concat([frame.select(pl.col("user_id").unique()) for frame in frames])["user_id"]
+    shared = users.filter(users.is_duplicated())
+    if len(shared):
+        raise StepError(
+            f"user {shared.min()!r} is in two of training, validation and comparison; split users with split_of"
         )
-    return kept
 
 
-def _dataset(rows: pl.DataFrame, names: tuple[str, ...], reference: lgb.Dataset | None = None) -> lgb.Dataset:
-    sizes = rows.group_by("user_id", maintain_order=True).len()["len"].to_numpy()
-    if len(sizes) != int((rows["user_id"] != rows["user_id"].shift(1)).fill_null(value=True).sum()):
-        raise StepError("rows of a user do not lie together; order them with select_training_rows")
-    grades = rows["grade"].to_numpy().astype(np.float32)
-    return lgb.Dataset(
-        _matrix(rows, names),
-        label=grades,
-        group=sizes,
-        feature_name=list(names),
-        reference=reference,
-        free_raw_data=True,
-    )
+def _texts(fits: Sequence[Fit]) -> tuple[str, ...]:
+    return tuple(fit.text for fit in fits)
 
 
-def _matrix(rows: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float32]:
-    return np.asarray(rows.select(pl.col(names).cast(pl.Float32).fill_null(math.nan)).to_numpy(), dtype=np.float32)
+def _importances(fits: Sequence[Fit], names: tuple[str, ...]) -> dict[str, float]:
+    gains = np.mean([fit.gains for fit in fits], axis=0)
+    return {names[place]: round(float(gains[place]), 4) for place in np.argsort(-gains, kind="stable")}

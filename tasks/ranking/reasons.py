@@ -1,93 +1,69 @@
-"""Why an item is recommended: one sentence a row, from the strongest evidence that the data holds.
+"""Why an item is recommended: one sentence a row, and what speaks for it by content, popularity, diversity and time.
 
-A reason claims nothing that was not looked up: a title stands in the user's history, an interest in the profile and its
-words in the item's text, a topic in both the item's labels and the user's history. In this order:
+A reason claims nothing that was not looked up (see `evidence`): a title stands in the user's liked history, an interest
+in the profile and its words in the item's text, a topic in both the item's labels and the user's history. What is said
+first is what can be checked best, whatever the ranker made of it; so the sentence is that of the first row that applies:
 
+    something different: food                  drawn at random for a slot of exploration
+    the next part after "Dune"                 relation to a liked item: sequel, series, same_story, author, brand
     matches your interest "astronomy"          all words of the interest stand in the item's text
+    theme: exile and memory                    proposed by the source aspects, score >= ASPECT_NEAR; words of the enrichment
     because you read "Probe lands on comet"    a liked item of the history lies near (cosine >= NEAR)
+    others who read "Dune" read this too       relation also_bought to a liked item
     a topic you follow: science                the topic is the item's first and has FOLLOWED of the user's history
-    close to your profile                      the source dense_profile found it
-    chosen by people who like what you like    the source collaborative found it
-    shares words with what you like            the source bm25 found it
-    popular now                                in the top POPULAR of the catalog
-    new in the catalog                         published at most NEW_DAYS ago
+    SOURCE_REASONS                             the source found it: queries, profile, co-choice, neighbours, words
+    popular these days in sport                among the first POPULAR of the recently chosen; the topic is the item's first
+    popular with students                      in the top fifth of the segment of a user without history
+    popular now                                in the top POPULAR of the catalog, found by the source popularity
+    new this week in tech                      published at most 7 days ago
+    new this month                             published at most 30 days ago, found as a new arrival
+    the only one on food in your list          no other item of the list has this first topic
     chosen to complete your list               nothing of the above
+
+Each line belongs to one of the four fields; a field holds its own first line, and is null without one.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import polars as pl
-from scipy import sparse
 
-from tasks.ranking.affinity import user_shares
-from tasks.ranking.history_features import NEWEST
-from tasks.ranking.inputs import CatalogArrays, ItemFacts, ShardArrays, locate_pairs
+from tasks.ranking.evidence import Evidence
 
 NEAR = 0.45
 FOLLOWED = 0.2
 POPULAR = 0.05
-NEW_DAYS = 7.0
-MAX_TITLE = 80
-WORD = re.compile(r"\w\w+")
-SOURCE_REASONS = {
+WEEK, MONTH = 7.0, 31.0
+MAX_WORDS = 80
+"""Characters of a title or an aspect that a reason shows."""
+
+FIELDS = ("content", "popularity", "diversity", "time")
+COLUMNS = ("reason", *(f"reason_{name}" for name in FIELDS))
+LAST_RESORT = "chosen to complete your list"
+RELATION_REASONS = {
+    "sequel": "the next part after",
+    "series": "same series as",
+    "same_story": "more on the story of",
+    "author": "by the author of",
+    "brand": "same brand as",
+}
+CONTENT_SOURCES = {
+    "rewritten_query": "fits what you seem to look for",
     "dense_profile": "close to your profile",
+}
+CO_CHOICE_SOURCES = {
     "collaborative": "chosen by people who like what you like",
-    "bm25": "shares words with what you like",
+    "item_to_item": "often chosen with what you like",
 }
 
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of one row; None or NaN where there is nothing."""
-
-    interest: str | None = None
-    nearest_title: str | None = None
-    nearest_cosine: float = float("nan")
-    topic: str | None = None
-    topic_share: float = 0.0
-    popularity_percentile: float = 0.0
-    age_days: float = float("nan")
-    sources: tuple[str, ...] = ()
+Rule = Callable[[Evidence, str], str | None]
 
 
-def write_reasons(
-    top: pl.DataFrame,
-    *,
-    catalog: CatalogArrays,
-    shard: ShardArrays,
-    facts: ItemFacts,
-    interests: Mapping[object, Sequence[str]],
-    verb: str = "read",
-) -> pl.Series:
-    """A reason for each row of top: user_id, item_id, sources (list), popularity_percentile, age_days.
-
-    interests: by user_id, the interests as the profile states them. verb: what the catalog's users do ("because you
-    watched ..."). O(rows * (history * d + words)): meant for the published rows, not for all candidates.
-    """
-    rows = locate_pairs(top, user_ids=shard.user_ids, item_ids=catalog.item_ids)
-    followed = user_shares(shard, facts.topics)
-    reasons = []
-    facts_of_rows = top.select("user_id", "sources", "popularity_percentile", "age_days").iter_rows()
-    for user, item, (user_id, sources, percentile, age) in zip(rows.users, rows.items, facts_of_rows, strict=True):
-        title, cosine = _nearest_liked(shard, catalog, user=int(user), item=int(item))
-        topic, share = _followed_topic(facts, followed, user=int(user), item=int(item))
-        evidence = Evidence(
-            interest=find_interest(interests.get(user_id, ()), catalog.texts[item]),
-            nearest_title=title,
-            nearest_cosine=cosine,
-            topic=topic,
-            topic_share=share,
-            popularity_percentile=float(percentile),
-            age_days=float("nan") if age is None else float(age),
-            sources=tuple(sources),
-        )
-        reasons.append(write_reason(evidence, verb=verb))
-    return pl.Series("reason", reasons, dtype=pl.String)
+def write_reasons(evidence: Sequence[Evidence], *, verb: str = "read") -> pl.DataFrame:
+    """COLUMNS, one row each; the four fields may be null. verb: what users do with items ("because you watched ...")."""
+    rows = [(write_reason(one, verb=verb), *write_fields(one, verb=verb).values()) for one in evidence]
+    return pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 
 def write_reason(evidence: Evidence, *, verb: str = "read") -> str:
@@ -96,54 +72,114 @@ def write_reason(evidence: Evidence, *, verb: str = "read") -> str:
     >>> write_reason(Evidence(nearest_title="Probe lands on comet", nearest_cosine=0.7))
     'because you read "Probe lands on comet"'
     """
-    if evidence.interest:
-        return f'matches your interest "{evidence.interest}"'
-    if evidence.nearest_title and evidence.nearest_cosine >= NEAR:
-        return f'because you {verb} "{_shorten(evidence.nearest_title)}"'
-    if evidence.topic and evidence.topic_share >= FOLLOWED:
-        return f"a topic you follow: {evidence.topic}"
-    for source, reason in SOURCE_REASONS.items():
-        if source in evidence.sources:
-            return reason
-    if evidence.popularity_percentile > 1.0 - POPULAR and "popularity" in evidence.sources:
-        return "popular now"
-    if 0.0 <= evidence.age_days <= NEW_DAYS:
-        return "new in the catalog"
-    return "chosen to complete your list"
+    return next((said for _, rule in RULES if (said := rule(evidence, verb))), LAST_RESORT)
 
 
-def find_interest(interests: Sequence[str], text: str) -> str | None:
-    """The first interest all of whose words stand in the text, most words first; a plural s is ignored."""
-    known = {_stem(word) for word in WORD.findall(text.lower())}
-    for interest in sorted(interests, key=lambda phrase: -len(WORD.findall(phrase))):
-        words = {_stem(word) for word in WORD.findall(interest.lower())}
-        if words and words <= known:
-            return interest
-    return None
+def write_fields(evidence: Evidence, *, verb: str = "read") -> dict[str, str | None]:
+    """By field, the first line that applies, or None."""
+    return {
+        name: next((said for field, rule in RULES if field == name and (said := rule(evidence, verb))), None)
+        for name in FIELDS
+    }
 
 
-def _stem(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") else word
+def _explored(evidence: Evidence, verb: str) -> str | None:
+    if not evidence.is_explored:
+        return None
+    return f"something different: {evidence.topic}" if evidence.topic else "something different"
 
 
-def _shorten(title: str) -> str:
-    flat = " ".join(title.split())
-    return flat if len(flat) <= MAX_TITLE else flat[: MAX_TITLE - 1].rstrip() + "…"
+def _related(evidence: Evidence, verb: str) -> str | None:
+    told = RELATION_REASONS.get(evidence.relation or "")
+    return f'{told} "{_shorten(evidence.related_title)}"' if told and evidence.related_title else None
 
 
-def _nearest_liked(shard: ShardArrays, catalog: CatalogArrays, *, user: int, item: int) -> tuple[str | None, float]:
-    entries = np.arange(shard.indptr[user], min(shard.indptr[user + 1], shard.indptr[user] + NEWEST))
-    entries = entries[shard.history_weights[entries] > 0]
-    if not len(entries) or not catalog.has_vector[item]:
-        return None, float("nan")
-    cosines = shard.item_vectors[shard.history_rows[entries]] @ catalog.vectors[item]
-    best = int(np.argmax(cosines))
-    return shard.item_titles[shard.history_rows[entries[best]]] or None, float(cosines[best])
+def _interest(evidence: Evidence, verb: str) -> str | None:
+    return f'matches your interest "{evidence.interest}"' if evidence.interest else None
 
 
-def _followed_topic(facts: ItemFacts, followed: sparse.csr_matrix, *, user: int, item: int) -> tuple[str | None, float]:
-    shares = facts.topics.shares[[item]]
-    if not shares.nnz:
-        return None, 0.0
-    first = int(shares.indices[np.argmax(shares.data)])
-    return facts.topics.names[first], float(followed[user, first])
+def _aspect(evidence: Evidence, verb: str) -> str | None:
+    return f"{evidence.aspect}: {_shorten(evidence.aspect_text)}" if evidence.aspect and evidence.aspect_text else None
+
+
+def _near(evidence: Evidence, verb: str) -> str | None:
+    is_near = evidence.nearest_cosine >= NEAR
+    return f'because you {verb} "{_shorten(evidence.nearest_title)}"' if evidence.nearest_title and is_near else None
+
+
+def _also_bought(evidence: Evidence, verb: str) -> str | None:
+    if evidence.relation != "also_bought" or not evidence.related_title:
+        return None
+    return f'others who {verb} "{_shorten(evidence.related_title)}" {verb} this too'
+
+
+def _topic(evidence: Evidence, verb: str) -> str | None:
+    is_followed = evidence.topic_share >= FOLLOWED
+    return f"a topic you follow: {evidence.topic}" if evidence.topic and is_followed else None
+
+
+def _content_source(evidence: Evidence, verb: str) -> str | None:
+    return next((said for source, said in CONTENT_SOURCES.items() if source in evidence.sources), None)
+
+
+def _co_choice_source(evidence: Evidence, verb: str) -> str | None:
+    return next((said for source, said in CO_CHOICE_SOURCES.items() if source in evidence.sources), None)
+
+
+def _words(evidence: Evidence, verb: str) -> str | None:
+    return "shares words with what you like" if "bm25" in evidence.sources else None
+
+
+def _recent(evidence: Evidence, verb: str) -> str | None:
+    return _in_topic("popular these days", evidence) if evidence.recent_place <= POPULAR else None
+
+
+def _segment(evidence: Evidence, verb: str) -> str | None:
+    return f"popular with {evidence.segment}" if evidence.segment else None
+
+
+def _popular(evidence: Evidence, verb: str) -> str | None:
+    is_popular = evidence.popularity > 1.0 - POPULAR and "popularity" in evidence.sources
+    return "popular now" if is_popular else None
+
+
+def _this_week(evidence: Evidence, verb: str) -> str | None:
+    return _in_topic("new this week", evidence) if 0.0 <= evidence.age_days <= WEEK else None
+
+
+def _this_month(evidence: Evidence, verb: str) -> str | None:
+    is_new = 0.0 <= evidence.age_days <= MONTH and "new_arrivals" in evidence.sources
+    return _in_topic("new this month", evidence) if is_new else None
+
+
+def _only(evidence: Evidence, verb: str) -> str | None:
+    return f"the only one on {evidence.topic} in your list" if evidence.is_only_of_topic else None
+
+
+def _in_topic(said: str, evidence: Evidence) -> str:
+    return f"{said} in {evidence.topic}" if evidence.topic else said
+
+
+def _shorten(text: str | None) -> str:
+    flat = " ".join((text or "").split())
+    return flat if len(flat) <= MAX_WORDS else flat[: MAX_WORDS - 1].rstrip() + "…"
+
+
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("diversity", _explored),
+    ("content", _related),
+    ("content", _interest),
+    ("content", _aspect),
+    ("content", _near),
+    ("popularity", _also_bought),
+    ("content", _topic),
+    ("content", _content_source),
+    ("popularity", _co_choice_source),
+    ("content", _words),
+    ("popularity", _recent),
+    ("popularity", _segment),
+    ("popularity", _popular),
+    ("time", _this_week),
+    ("time", _this_month),
+    ("diversity", _only),
+)

@@ -22,6 +22,14 @@ def split_of(user_ids: pl.Series, *, seed: int, validation_share: float, test_sh
     return pl.Series("split", np.array(SPLITS)[codes], dtype=pl.String)
 
 
+def is_comparison(user_ids: pl.Series, *, seed: int) -> pl.Series:
+    """Whether a validation user belongs to the half that compares models and decides nothing else, by the id alone.
+
+    The lowest bit of the hash whose height is the split, so that the two are independent.
+    """
+    return pl.Series("is_comparison", (hash_ids(user_ids, seed) & np.uint64(1)).astype(bool))
+
+
 def check_splits(splits: pl.Series) -> None:
     """Raise TooFewLabelsError when a split has no user; splits holds one value a user."""
     counts = {name: int((splits == name).sum()) for name in SPLITS}

@@ -6,7 +6,7 @@ import polars as pl
 
 from tasks.contracts.errors import StepError
 
-FALLBACK_SOURCE = "newest"
+FALLBACK_SOURCE = "fallback"
 """The source of a row that no candidate source found."""
 
 
@@ -34,7 +34,7 @@ def take_top(scored: pl.DataFrame, *, n: int, groups: pl.DataFrame | None = None
 
 
 def list_sources(candidates: pl.DataFrame) -> pl.Series:
-    """For each row the names of the sources that found it, best rank first; ["newest"] where none did."""
+    """For each row the names of the sources that found it, best rank first; ["fallback"] where none did."""
     ranks = [name for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"]
     names = [name.removesuffix("_rank") for name in ranks]
     found = [

@@ -15,30 +15,31 @@ from tasks.contracts.errors import ConfigError
 TRUTH_COLUMNS = ("user_id", "item_id", "grade", "truth", "sampling_probability", "has_interaction")
 
 
-def merge_truth(*, judge: pl.DataFrame, interactions: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
-    """One row a pair, TRUTH_COLUMNS; where both know a pair, the truth named first in `order` wins.
+def merge_truth(*, labels: pl.DataFrame, interactions: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """One row a pair, TRUTH_COLUMNS; where several truths know a pair, the one named first in `order` wins.
 
-    judge: user_id, item_id, grade, sampling_probability. interactions: user_id, item_id, grade. Only the truths that
-    `order` names are used. An interaction is known for certain, so a pair that has one has probability 1, whichever
-    truth grades it.
+    labels: user_id, item_id, truth ("people" or "judge"), grade, sampling_probability (that the pair was drawn, 0 to 1).
+    interactions: user_id, item_id, grade. Only the truths that `order` names are used. An interaction is known for
+    certain, so a pair that has one has probability 1, whichever truth grades it. Raises ConfigError on an empty order.
+    O(rows log rows).
     """
-    sources = {"judge": judge, "interactions": interactions.with_columns(sampling_probability=pl.lit(1.0))}
-    parts = [
-        sources[name].select(
-            "user_id",
-            "item_id",
-            pl.col("grade").cast(pl.Int8),
-            pl.lit(name).alias("truth"),
-            pl.col("sampling_probability").cast(pl.Float64),
-            pl.lit(name == "interactions").alias("has_interaction"),
-            pl.lit(place).alias("place"),
-        )
-        for place, name in enumerate(order)
-    ]
-    if not parts:
-        raise ConfigError("relevance.truth is empty; name 'judge', 'interactions' or both")
-    merged = pl.concat(parts).sort("user_id", "item_id", "place")
-    best = merged.group_by("user_id", "item_id", maintain_order=True).agg(
-        pl.col("grade", "truth").first(), pl.col("sampling_probability", "has_interaction").max()
+    if not order:
+        raise ConfigError("relevance.truth is empty; name 'people', 'judge' or 'interactions'")
+    acts = interactions.with_columns(truth=pl.lit("interactions"), sampling_probability=pl.lit(1.0))
+    known = pl.concat([_same_columns(labels), _same_columns(acts)]).filter(pl.col("truth").is_in(list(order)))
+    place = pl.col("truth").replace_strict(list(order), list(range(len(order))), return_dtype=pl.Int8)
+    best = (
+        known.with_columns(place.alias("place"), has_interaction=pl.col("truth") == "interactions")
+        .sort("user_id", "item_id", "place")
+        .group_by("user_id", "item_id", maintain_order=True)
+        .agg(pl.col("grade", "truth").first(), pl.col("sampling_probability", "has_interaction").max())
     )
     return best.select(TRUTH_COLUMNS)
+
+
+def _same_columns(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(
+        pl.col("user_id", "item_id", "truth").cast(pl.String),
+        pl.col("grade").cast(pl.Int8),
+        pl.col("sampling_probability").cast(pl.Float64),
+    )

@@ -33,6 +33,8 @@ FIELDS: Mapping[Kind, Mapping[str, FieldKind]] = {
         "hobbies": "list",
         "interests": "list",
         "summary": "prose",
+        "onboarding": "list",
+        "segment": "line",
     },
     "interactions": {"user_id": "id", "item_id": "id", "event": "line", "value": "number", "occurred_at": "timestamp"},
 }

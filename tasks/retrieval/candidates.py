@@ -1,9 +1,20 @@
 """Candidates of one shard of users: every source, the filters, the fusion; and the sources' scores of any other pair.
 
-One row a pair: user_id, item_id, fused_score, fused_rank, n_sources and, for each source, `<source>_score` and
-`<source>_rank`. A score is filled for every pair that the source can score, whether or not it retrieved it, and null
-where it can't (no profile, no history); a rank is null where the source did not retrieve the pair. So a row says the
-same in training, where judged pairs join the candidates, as in serving.
+One row a pair:
+
+    user_id, item_id
+    fused_score        of the fusion, larger is better; 0 for what the fallback added and for a pair that joined later
+    fused_rank         place in the user's list, from 1; null for a pair that joined later (a judged one)
+    n_sources          how many sources proposed the pair; 0: the fallback, or a pair that joined later
+    propensity         the probability with which exploration drew the pair, in (0, 1]; null where it did not draw it
+    aspect             the name of the aspect in which the item is most like a liked one; null without one
+    relation           how the item is related to the liked item of the strongest relation; null without one
+    related_item       that liked item's id; null without one
+    <source>_score     for each source: for every pair that it can score, whether or not it proposed it; else null
+    <source>_rank      for each source: place in its list of what the user may be shown, from 1; null: not proposed
+
+So a row says the same in training, where judged pairs join the candidates, as in serving. aspect, relation and
+related_item are null everywhere where the source of that name is not in use.
 """
 
 from __future__ import annotations
@@ -13,92 +24,76 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
 from tasks.contracts.errors import StepError
-from tasks.contracts.recommending import CandidatesConfig
-from tasks.retrieval.bm25 import Bm25
-from tasks.retrieval.collaborative import Collaborative, fit_neighbours
-from tasks.retrieval.dense_history import DenseHistory
-from tasks.retrieval.dense_profile import DenseProfile
-from tasks.retrieval.exact_search import ExactSearch
-from tasks.retrieval.fallback import fill_short_lists
-from tasks.retrieval.filters import Exclusions, count_excluded, drop_duplicates, drop_excluded, find_exclusions
-from tasks.retrieval.fusion import fuse_lists
+from tasks.contracts.recommending import CandidatesConfig, RuleConfig
+from tasks.retrieval.aspects import Aspects
+from tasks.retrieval.build import build_sources as build_sources
+from tasks.retrieval.build import similarity_of as similarity_of
+from tasks.retrieval.fallback import fill_short_lists, leave_to_segment
+from tasks.retrieval.filters import ALLOWED, find_exclusions
 from tasks.retrieval.item_index import ItemIndex
-from tasks.retrieval.popularity import Popularity
+from tasks.retrieval.proposals import propose_candidates
+from tasks.retrieval.relations import Relations
 from tasks.retrieval.source import Pairs, Source
 from tasks.retrieval.user_shard import UserShard
+
+REASON_COLUMNS = {"aspect": pl.String, "relation": pl.String, "related_item": pl.String}
 
 
 @dataclass(frozen=True)
 class CandidateShard:
-    """frame: as above, ordered by user (as in the shard) and fused_rank. dropped: pairs by reason.
-
-    Reasons: seen, duplicate_of_seen, duplicate (see filters) and beyond_total (below the `total` best of a user).
+    """frame: as above, ordered by user (as in the shard) and fused_rank. dropped: pairs by reason (see filters), and
+    beyond_total, below the `total` best of a user. n_short: users whose list is too short though the catalog is not.
     """
 
     frame: pl.DataFrame
     dropped: dict[str, int]
-
-
-def build_sources(
-    index: ItemIndex, config: CandidatesConfig, *, interactions: pl.DataFrame | None = None
-) -> list[Source]:
-    """The configured sources, fitted once for all shards.
-
-    interactions (user_id, item_id, weight) of all users are what `collaborative` learns from; without them, or with
-    none, it is left out. In training pass the history part only.
-    """
-    search = ExactSearch(index.vectors, index.is_active & index.has_vector)
-    sources: list[Source] = []
-    for name in config.sources:
-        if name == "dense_profile":
-            sources.append(DenseProfile(index, search))
-        elif name == "dense_history":
-            sources.append(DenseHistory(index, search, history_items=config.history_items))
-        elif name == "bm25":
-            sources.append(Bm25(index, history_items=config.history_items))
-        elif name == "popularity":
-            sources.append(Popularity(index))
-        elif interactions is not None and len(interactions):
-            similarity = fit_neighbours(interactions, index, neighbours=config.neighbours, shrinkage=config.shrinkage)
-            sources.append(Collaborative(index, similarity))
-    return sources
-
-
-def similarity_of(sources: Sequence[Source]) -> sparse.csr_matrix | None:
-    """The fitted item similarities (n, n) of the source `collaborative`, for the features; None without it."""
-    return next((source.similarity for source in sources if isinstance(source, Collaborative)), None)
+    n_short: int
 
 
 def candidates_for_shard(
-    index: ItemIndex, shard: UserShard, *, sources: Sequence[Source], config: CandidatesConfig
+    index: ItemIndex,
+    shard: UserShard,
+    *,
+    sources: Sequence[Source],
+    config: CandidatesConfig,
+    rules: Sequence[RuleConfig] = (),
+    segment_popularity: pl.DataFrame | None = None,
+    top_n: int | None = None,
 ) -> CandidateShard:
-    """The config.total best candidates of each user, unseen, active, one of each near-duplicate group.
+    """The config.total best candidates of each user whom nothing excludes, one of each near-duplicate group.
 
-    A list is short only where few items are left for the user: who is unknown to every source gets popular, then new
-    items. Memory: O(users * sources * (per_source + seen)).
+    What exploration drew is always among them. A list with fewer than min(per_source, total) or top_n items is filled
+    (see fallback), so it is short only where few items are left for the user; so are the lists of users of whom only a
+    segment is known, from what is popular there. n_short counts the lists of fewer than
+    top_n items (without it: than the fallback fills up to), where the catalog holds so many for somebody.
+    Memory: O(users * sources * (per_source + seen)).
     """
     if not sources:
         raise StepError("no candidate source is left; name one in [candidates.sources]")
-    exclusions = find_exclusions(index, shard)
-    lists, dropped = _retrieve(shard, sources, exclusions, config.per_source)
-    weights = {str(name): weight for name, weight in config.sources.items()}
-    fused = fuse_lists(lists, weights=weights, rrf_k=config.rrf_k)
-    fused, dropped["duplicate"] = drop_duplicates(fused, index)
-    kept = fused.filter(pl.int_range(pl.len()).over("user") < config.total)
-    dropped["beyond_total"] = len(fused) - len(kept)
-    target = min(config.per_source, config.total)
-    filled = fill_short_lists(kept, n_users=len(shard), target=target, index=index, exclusions=exclusions)
+    exclusions = find_exclusions(index, shard, rules)
+    proposed = propose_candidates(index, shard, sources=sources, config=config, exclusions=exclusions)
+    least = min(config.per_source, config.total)
+    filled = fill_short_lists(
+        leave_to_segment(proposed.pairs, shard, segment_popularity),
+        shard=shard,
+        target=max(least, top_n or 0),
+        index=index,
+        exclusions=exclusions,
+        segment_popularity=segment_popularity,
+    )
     ranked = filled.with_columns(fused_rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("user"))
-    return CandidateShard(_finish(ranked, index, shard, sources), dropped)
+    lengths = np.bincount(ranked["user"].cast(pl.Int64).to_numpy(), minlength=len(shard))
+    n_possible = len(np.unique(index.group_codes[exclusions.item_codes == ALLOWED]))
+    n_short = int((lengths < min(least if top_n is None else top_n, n_possible)).sum())
+    return CandidateShard(_finish(ranked, index, shard, sources), proposed.dropped, n_short)
 
 
 def pair_features_for(
     index: ItemIndex, shard: UserShard, *, sources: Sequence[Source], pairs: pl.DataFrame
 ) -> pl.DataFrame:
-    """Rows of the same columns for any pairs (user_id, item_id): scores filled, ranks null, fused_score 0.
+    """Rows of the same columns for any pairs (user_id, item_id): scores and reasons filled, ranks null, fused_score 0.
 
     Pairs of other users or of items that the index lacks are left out. Repeated pairs become one.
     """
@@ -113,6 +108,7 @@ def pair_features_for(
             fused_score=pl.lit(0.0),
             fused_rank=pl.lit(None, dtype=pl.UInt32),
             n_sources=pl.lit(0, dtype=pl.UInt32),
+            propensity=pl.lit(None, dtype=pl.Float64),
         )
     )
     return _finish(blank, index, shard, sources)
@@ -126,25 +122,18 @@ def add_pairs(
     return pl.concat([candidates, pair_features_for(index, shard, sources=sources, pairs=missing)])
 
 
-def _retrieve(
-    shard: UserShard, sources: Sequence[Source], exclusions: Exclusions, per_source: int
-) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
-    lists, dropped_keys = {}, []
-    for source in sources:
-        found, dropped = drop_excluded(source.retrieve(shard, per_source + exclusions.counts), exclusions)
-        ranked = found.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("user"))
-        lists[source.name] = ranked.filter(pl.col("rank") <= per_source)
-        dropped_keys.append(dropped)
-    return lists, count_excluded(np.concatenate(dropped_keys), exclusions)
-
-
 def _finish(rows: pl.DataFrame, index: ItemIndex, shard: UserShard, sources: Sequence[Source]) -> pl.DataFrame:
-    """rows (user, item, ...) with the sources' scores and with ids in place of positions."""
-    users, items = rows["user"].cast(pl.Int64).to_numpy(), rows["item"].cast(pl.Int64).to_numpy()
-    scores = {f"{s.name}_score": s.score_pairs(shard, Pairs(users, items)).astype(np.float32) for s in sources}
+    """rows (user, item, ...) with the sources' scores and reasons, and with ids in place of positions."""
+    pairs = Pairs(rows["user"].cast(pl.Int64).to_numpy(), rows["item"].cast(pl.Int64).to_numpy())
+    scores = {f"{source.name}_score": source.score_pairs(shard, pairs).astype(np.float32) for source in sources}
     columns = [name for source in sources for name in (f"{source.name}_score", f"{source.name}_rank")]
+    reasons = {name: pl.Series(name, [None] * len(pairs), dtype=dtype) for name, dtype in REASON_COLUMNS.items()}
+    for source in sources:
+        if isinstance(source, Aspects | Relations):
+            reasons |= {column.name: column for column in source.describe(shard, pairs).get_columns()}
     return rows.with_columns(
         *pl.DataFrame(scores).fill_nan(None).get_columns(),
-        shard.user_ids.gather(users).alias("user_id"),
-        index.item_ids.gather(items).alias("item_id"),
-    ).select("user_id", "item_id", "fused_score", "fused_rank", "n_sources", *columns)
+        *reasons.values(),
+        shard.user_ids.gather(pairs.users).alias("user_id"),
+        index.item_ids.gather(pairs.items).alias("item_id"),
+    ).select("user_id", "item_id", "fused_score", "fused_rank", "n_sources", "propensity", *REASON_COLUMNS, *columns)

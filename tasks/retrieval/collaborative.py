@@ -1,115 +1,106 @@
-"""Source `collaborative`: items that the same users chose as the items in the user's history (item-item kNN).
+"""Source `collaborative`: what people with such a history choose, by a model of all interactions.
 
-Reads all interactions of the catalog once, to fit; in training these are the history part only, so that no held-out
-interaction is known to the neighbours. Source: Deshpande and Karypis, "Item-based
-top-N recommendation algorithms", ACM TOIS 2004.
+    EASE    up to ease_max_items items that have interactions: closed form, the best of its kind on dense data
+    ALS     above, where EASE's matrix of items * items is too large
+
+Reads all interactions of the catalog once, to fit; in training these are the history part only. Scores are made from
+the histories of the shard, so a user whom the fit did not know is served like any other.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 from scipy import sparse
 
-from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
-from tasks.retrieval.source import BLOCK_CELLS, Pairs, best_positions
-from tasks.retrieval.sparse_search import rank_products, score_products
+from tasks.contracts.recommending import CandidatesConfig
+from tasks.retrieval.als import fit_als
+from tasks.retrieval.choices import choice_matrix, history_matrix, sitting_matrix
+from tasks.retrieval.ease import fit_ease
+from tasks.retrieval.item_index import FloatMatrix, FloatVector, IntVector, ItemIndex
+from tasks.retrieval.source import BLOCK_CELLS, SCORE_DECIMALS, Pairs, best_positions, rank_hits
 from tasks.retrieval.user_shard import UserShard
 
-FIT_ITEMS_PER_USER = 500
-HISTORY_ITEMS = 500
+SITTING_SHARE = 0.6
+"""How much of EASE's co-occurrence is within one sitting: see sitting_matrix."""
+
+DROPOUT = 0.33
 
 
-def fit_neighbours(
-    interactions: pl.DataFrame, index: ItemIndex, *, neighbours: int, shrinkage: float
-) -> sparse.csr_matrix:
-    """Each item's nearest items by the shrunk cosine of their columns of weights w (users, items).
+class Model(Protocol):
+    """A fitted model: the items that it knows, and their scores for any histories."""
 
-    Returns (n, n): row h holds the items that have h among their nearest neighbours, with the similarity.
+    @property
+    def items(self) -> IntVector: ...
 
-    similarity(a, b) = sum_u w_ua w_ub / (|w_a| |w_b| + shrinkage * the mean squared weight), so that pairs that few
-    users support count less. interactions: user_id, item_id, weight; weights <= 0 and unknown items are left out, and
-    of a user at most the FIT_ITEMS_PER_USER heaviest items count.
-    O(sum over users of items^2) time; memory O(interactions + n * neighbours), and blocks of items in between.
+    def score(self, histories: sparse.csr_matrix) -> FloatMatrix: ...
+
+
+def fit_collaborative(interactions: pl.DataFrame, index: ItemIndex, config: CandidatesConfig) -> Collaborative | None:
+    """The source, or None where no interaction with an item of the index has a weight above 0.
+
+    interactions: user_id, item_id, weight, age_days (null: unknown). collaborative_model "auto" takes EASE for up to
+    ease_max_items items with interactions; "ease" takes it always, for the ease_max_items most chosen.
     """
-    chosen = _choices(interactions, index)
-    squares = chosen.multiply(chosen).sum(axis=0)
-    norms = np.sqrt(np.asarray(squares, dtype=np.float64).ravel())
-    damping = shrinkage * float(np.mean(chosen.data**2)) if chosen.nnz else 0.0
-    columns = chosen.T.tocsr()
-    items, others, values = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    step = max(1, BLOCK_CELLS // 4 // max(1, len(index)))
-    for start in range(0, len(index), step):
-        product = (columns[start : start + step] @ chosen).tocsr()
-        for row in range(product.shape[0]):
-            item, part = start + row, slice(product.indptr[row], product.indptr[row + 1])
-            found = product.indices[part].astype(np.int64)
-            similarity = product.data[part] / (norms[item] * norms[found] + damping)
-            similarity[found == item] = 0.0
-            best = _nearest(found, similarity, neighbours)
-            items.append(np.full(len(best), item))
-            others.append(found[best])
-            values.append(similarity[best].astype(np.float32))
-    entries = (np.concatenate(values), (np.concatenate(others), np.concatenate(items)))
-    return sparse.csr_matrix(entries, shape=(len(index), len(index)))
+    choices = choice_matrix(interactions, index)
+    n_items = int(np.count_nonzero(choices.getnnz(axis=0)))
+    if not n_items:
+        return None
+    if config.collaborative_model == "als" or (
+        config.collaborative_model == "auto" and n_items > config.ease_max_items
+    ):
+        return Collaborative(index, fit_als(choices, factors=config.als_factors))
+    rows = sitting_matrix(interactions, index, share=SITTING_SHARE)
+    model = fit_ease(rows, regularization=config.ease_regularization, max_items=config.ease_max_items, dropout=DROPOUT)
+    return Collaborative(index, model)
 
 
 class Collaborative:
-    """Score: the sum over the user's liked history items h of weight(h) * similarity(h, item), >= 0.
-
-    weight is relative to the user's largest, so in (0, 1]; the newest HISTORY_ITEMS count. O(history * neighbours).
-    """
+    """Score: the model's, for the user's liked history; see history_matrix. Items without interactions have none."""
 
     name = "collaborative"
 
-    def __init__(self, index: ItemIndex, similarity: sparse.csr_matrix) -> None:
-        self._is_active = index.is_active
-        self._similarity = similarity
-
-    @property
-    def similarity(self) -> sparse.csr_matrix:
-        """What fit_neighbours gave: (n, n)."""
-        return self._similarity
+    def __init__(self, index: ItemIndex, model: Model) -> None:
+        self._model = model
+        self._n_items = len(index)
+        self._is_active = index.is_active[model.items]
+        self._column = np.full(len(index), -1)
+        self._column[model.items] = np.arange(len(model.items))
 
     def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
-        """See Source; only items that are a neighbour of a history item."""
-        return rank_products(self._queries(shard), self._similarity, is_active=self._is_active, depth=depth)
+        """See Source; only items with a positive score. O(u m) time; memory: blocks of users."""
+        histories = history_matrix(shard, self._n_items)
+        users, items, scores = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+        for block, values in self._blocks(histories, np.flatnonzero(np.diff(histories.indptr))):
+            for user, row in zip(block, values, strict=True):
+                found = np.flatnonzero(self._is_active & (row > 0))
+                best = found[best_positions(row[found], int(depth[user]))]
+                users.append(np.full(len(best), user))
+                items.append(self._model.items[best])
+                scores.append(row[best])
+        return rank_hits(np.concatenate(users), np.concatenate(items), np.concatenate(scores), depth=depth)
 
     def score_pairs(self, shard: UserShard, pairs: Pairs) -> FloatVector:
-        """The sum as above, 0 for no neighbour; NaN where the user has liked nothing of this catalog."""
-        queries = self._queries(shard)
-        has_history = np.diff(queries.indptr) > 0
-        return np.where(has_history[pairs.users], score_products(queries, self._similarity, pairs), np.nan)
+        """The model's score; NaN where the user has liked nothing of this catalog, or nobody has chosen the item."""
+        histories = history_matrix(shard, self._n_items)
+        scores = np.full(len(pairs), np.nan)
+        order = np.argsort(pairs.users, kind="stable")
+        bounds = np.searchsorted(pairs.users[order], np.arange(len(shard) + 1))
+        asked = np.unique(pairs.users)
+        for block, values in self._blocks(histories, asked[np.diff(histories.indptr)[asked] > 0]):
+            for user, row in zip(block, values, strict=True):
+                places = order[bounds[user] : bounds[user + 1]]
+                columns = self._column[pairs.items[places]]
+                scores[places] = np.where(columns >= 0, row[columns], np.nan)
+        return scores
 
-    def _queries(self, shard: UserShard) -> sparse.csr_matrix:
-        users, entries = shard.liked_entries(HISTORY_ITEMS)
-        is_own = shard.history_items[entries] >= 0
-        users, entries = users[is_own], entries[is_own]
-        largest = np.zeros(len(shard))
-        np.maximum.at(largest, users, shard.history_weights[entries])
-        weights = (shard.history_weights[entries] / largest[users]).astype(np.float32)
-        shape = (len(shard), self._similarity.shape[0])
-        return sparse.csr_matrix((weights, (users, shard.history_items[entries])), shape=shape)
-
-
-def _choices(interactions: pl.DataFrame, index: ItemIndex) -> sparse.csr_matrix:
-    """Weights (users, n), users in the order of their ids."""
-    rows = (
-        interactions.select("user_id", "item_id", "weight")
-        .join(index.positions, on="item_id")
-        .group_by("user_id", "item")
-        .agg(pl.col("weight").cast(pl.Float64).sort().sum())
-        .filter(pl.col("weight") > 0)
-        .sort("user_id", "weight", "item", descending=[False, True, False])
-        .with_columns(nth=pl.int_range(pl.len()).over("user_id"), user=pl.col("user_id").rank("dense") - 1)
-        .filter(pl.col("nth") < FIT_ITEMS_PER_USER)
-    )
-    users = rows["user"].cast(pl.Int64).to_numpy()
-    entries = (rows["weight"].cast(pl.Float32).to_numpy(), (users, rows["item"].cast(pl.Int64).to_numpy()))
-    return sparse.csr_matrix(entries, shape=(int(users.max()) + 1 if len(users) else 0, len(index)))
-
-
-def _nearest(found: IntVector, similarity: FloatVector, limit: int) -> IntVector:
-    best = best_positions(similarity, limit)
-    best = best[similarity[best] > 0]
-    return best[np.lexsort((found[best], -similarity[best]))[:limit]]
+    def _blocks(self, histories: sparse.csr_matrix, users: IntVector) -> Iterator[tuple[IntVector, FloatVector]]:
+        """(users, their scores of the known items); at most BLOCK_CELLS scores are in memory."""
+        step = max(1, BLOCK_CELLS // max(1, len(self._model.items)))
+        for start in range(0, len(users), step):
+            block = users[start : start + step]
+            scores: FloatVector = self._model.score(histories[block]).astype(np.float64)
+            yield block, scores.round(SCORE_DECIMALS)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tasks.retrieval.exact_search import ExactSearch, pair_dots
 from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
 from tasks.retrieval.source import Pairs, rank_hits
 from tasks.retrieval.user_shard import UserShard
+from tasks.retrieval.vector_search import VectorSearch, pair_dots
 
 
 class DenseProfile:
-    """Score: cosine of profile and item in [-1, 1]. O(n d) a user, exact."""
+    """Score: cosine of profile and item in [-1, 1]. O(n d) a user where the search is exact."""
 
     name = "dense_profile"
 
-    def __init__(self, index: ItemIndex, search: ExactSearch) -> None:
+    def __init__(self, index: ItemIndex, search: VectorSearch) -> None:
         self._index = index
         self._search = search
+
+    @property
+    def index_recall(self) -> float | None:
+        """See VectorSearch."""
+        return self._search.index_recall
 
     def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
         """See Source; users without a profile vector have no row."""

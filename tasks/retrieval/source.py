@@ -33,7 +33,8 @@ class Pairs:
 class AspectVectors:
     """What enrichment says of each item, aspect by aspect, as vectors.
 
-    Row i: aspect names[aspects[i]] of the item at position items[i], its text texts[i], vectors (a, d) unit rows.
+    Row i: aspect names[aspects[i]] of the item at position items[i] (-1: the index lacks it, the row is ignored), its text
+    texts[i], vectors (a, d) unit rows.
     """
 
     names: list[str]
@@ -49,13 +50,17 @@ class SourceInputs:
 
     interactions: user_id, item_id, weight (> 0), age_days (null: unknown) of all users; in training without the
     held-out pairs. relations: item_id, related_id, relation, strength in (0, 1], without also_bought.
-    segment_popularity: segment, item_id, popularity.
+    segment_popularity: segment, item_id, popularity. as_of_day: days since 1970 of what counts as now.
+    sample_queries: (s, d) unit rows, vectors of some users, by which an approximate index is tuned and its recall
+    measured; without them items stand in.
     """
 
     interactions: pl.DataFrame | None = None
     relations: pl.DataFrame | None = None
     aspects: AspectVectors | None = None
     segment_popularity: pl.DataFrame | None = None
+    as_of_day: float | None = None
+    sample_queries: FloatMatrix | None = None
 
 
 class Source(Protocol):
@@ -97,8 +102,8 @@ def rank_hits(users: IntVector, items: IntVector, scores: FloatVector, *, depth:
 
 def best_positions(scores: FloatVector, depth: int) -> IntVector:
     """Positions of the `depth` highest scores and of all that tie with the last of them, in no order. O(n)."""
-    if depth >= len(scores):
-        return np.arange(len(scores))
+    if depth <= 0 or depth >= len(scores):
+        return np.arange(len(scores) if depth > 0 else 0)
     rounded = np.round(scores, SCORE_DECIMALS)
     threshold = np.partition(rounded, len(scores) - depth)[len(scores) - depth]
     return np.flatnonzero(rounded >= threshold)

@@ -17,7 +17,7 @@ def rank_products(
 ) -> pl.DataFrame:
     """Lists as in Source.retrieve of the active items with a positive score in queries (u, m) @ table (m, n)."""
     users, items, scores = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
-    for user, found, values in _rows(queries, table, np.arange(queries.shape[0])):
+    for user, found, values in _rows(queries, table, np.flatnonzero(depth > 0)):
         kept = is_active[found] & (np.round(values, SCORE_DECIMALS) > 0)
         found, values = found[kept], values[kept]
         best = best_positions(values, int(depth[user]))

@@ -115,7 +115,7 @@ def build_user_shard(
     no_pairs = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
     blocked_pairs = _own_pairs(no_pairs if blocked is None else blocked, rows, index).unique().sort("user", "item")
     unit, has_profile = unit_rows(profile_vectors)
-    extra = [name for name in users.columns if name not in ("user_id", "profile_text", "segment")]
+    extra = [name for name in users.columns if name not in ("user_id", "profile_text")]
     segments = users["segment"].fill_null("").to_list() if "segment" in users.columns else [""] * len(users)
     return UserShard(
         user_ids=users["user_id"],

@@ -167,7 +167,7 @@ def test_coverage_counts_distinct_items_of_the_top():
 @pytest.mark.parametrize(
     ("ranked", "known", "message"),
     [
-        ([("u", "a", 1)], [("u", "a", 4, 1.0)], "grade 4"),
+        ([("u", "a", 1)], [("u", "a", 61, 1.0)], "grade 61"),
         ([("u", "a", 1)], [("u", "a", 1, 0.0)], "sampling_probability 0.0"),
         ([("u", "a", 1)], [("u", "a", 1, 1.0), ("u", "a", 2, 1.0)], "labels hold item 'a' twice"),
         ([("u", "a", 1), ("u", "a", 2)], [("u", "a", 1, 1.0)], "lists hold item 'a' twice"),

@@ -12,7 +12,7 @@ from tasks.llm.prompts import PROMPTS_DIR, load_prompt
 from tests.flows.conftest import Nightjar
 from tests.night import Nights, SmallCatalog
 
-TASKS = ("enrich", "topics", "similar", "judge", "rank")
+TASKS = ("enrich", "topics", "similar", "judge", "rank", "rewrite")
 VERSIONS = {task: load_prompt(PROMPTS_DIR / f"{task}.md").version for task in TASKS}
 
 
@@ -45,7 +45,7 @@ def test_prompt_is_shown_with_a_question_of_the_catalog(
     assert f"--- {task} of news\ntask: {task}\nversion: {VERSIONS[task]}\nnote: " in shown.out
     assert "# System" in shown.out
     assert nights.value("select title from items order by content_hash limit 1") in shown.out
-    if task in ("judge", "rank"):
+    if task in ("judge", "rank", "rewrite"):
         assert "Reader u00 follows sport" in shown.out
     if task == "topics":
         assert "match, goal, team, league" in shown.out
@@ -105,6 +105,18 @@ def test_changed_prompt_is_compared_and_its_labels_would_be_due(
     assert nights.value("select count(*) from prompt_versions") == 2
     assert "0 labels would be due again" in nightjar("prompts", "diff", "topics").out
     assert "+Never guess." in nightjar("prompts", "diff", "topics", "--against", before).out
+
+
+def test_answers_of_rewrite_are_counted(nightjar: Nightjar, nights: Nights, catalog: SmallCatalog) -> None:
+    catalog.more = "[candidates.sources]\nrewritten_query = 1.0\n[rewrite]\nlabeler = 'openai:fake'"
+    nights.run("ingest", "embed", "rewrite")
+    n_answers = nights.value("select count(*) from user_queries")
+    assert n_answers >= 20
+    assert "0 labels would be due again" in nightjar("prompts", "diff", "rewrite", "--catalog", catalog.file).out
+    catalog.more += "\nqueries = 2"
+    shown = nightjar("prompts", "diff", "rewrite", "--catalog", catalog.save())
+    assert "+- `queries`: at most 2 search texts" in shown.out
+    assert f"{n_answers} labels would be due again" in shown.out
 
 
 def test_other_model_is_told_although_the_prompt_is_the_same(

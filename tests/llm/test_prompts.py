@@ -26,7 +26,7 @@ def template(
     return PromptTemplate(PromptFile("t", "s", "1", "n", system, user), schema={}, shared=shared)
 
 
-@pytest.mark.parametrize("name", ["enrich", "topics", "similar", "judge", "rank"])
+@pytest.mark.parametrize("name", ["enrich", "topics", "similar", "judge", "rank", "rewrite"])
 def test_our_prompts_are_named_for_their_task(name: str) -> None:
     file = load_prompt(PROMPTS_DIR / f"{name}.md")
     assert (file.task, file.schema) == (name, name)

@@ -17,9 +17,11 @@ from tasks.ranking.training_rows import select_training_rows
 from tasks.ranking.truth import merge_truth
 from tasks.retrieval.candidates import build_sources, candidates_for_shard, similarity_of
 from tasks.retrieval.item_index import build_item_index, decay_popularity
+from tasks.retrieval.source import SourceInputs
 from tasks.retrieval.user_shard import build_user_shard
 
 AS_OF = datetime(2026, 1, 31)
+LATEST = pl.col("day") >= 9
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +49,14 @@ def world():
     return SimpleNamespace(items=items, vectors=draw.normal(size=(n_items, 6)).astype(np.float32), ratings=ratings)
 
 
-def run(world, ratings):
-    """Features and truth as the steps build them."""
-    is_held_out = pl.col("day") >= 9
+def run(world, ratings, is_held_out=LATEST):
+    """Features and truth of one fold as the steps build them."""
     parts = SimpleNamespace(history=ratings.filter(~is_held_out), held_out=ratings.filter(is_held_out))
     history = parts.history.with_columns(weight=pl.col("value") / 5 - 0.4, age_days=30.0 - pl.col("day"))
     popularity = decay_popularity(history, world.items["item_id"], half_life_days=30.0)
     index = build_item_index(world.items, world.vectors, popularity=popularity)
     config = CandidatesConfig(per_source=15, total=25)
-    sources = build_sources(index, config, interactions=history)
+    sources = build_sources(index, config, inputs=SourceInputs(interactions=history))
     blank = pl.DataFrame(schema={"item_id": pl.String, "label": pl.String, "share": pl.Float64})
     facts = build_item_facts(
         index,
@@ -69,10 +70,9 @@ def run(world, ratings):
     profiles = np.zeros((len(users), 6), dtype=np.float32)
     shard = build_user_shard(users, profiles, index=index, history=history, half_life_days=30.0)
     frame = candidates_for_shard(index, shard, sources=sources, config=config).frame
+    labels = {"user_id": pl.String, "item_id": pl.String, "truth": pl.String, "grade": pl.Int8}
     truth = merge_truth(
-        judge=pl.DataFrame(
-            schema={"user_id": pl.String, "item_id": pl.String, "grade": pl.Int8, "sampling_probability": pl.Float64}
-        ),
+        labels=pl.DataFrame(schema={**labels, "sampling_probability": pl.Float64}),
         interactions=parts.held_out.select(
             "user_id", "item_id", grade=pl.when(pl.col("value") >= 4).then(3).otherwise(0)
         ),
@@ -90,6 +90,20 @@ def test_held_out_interactions_change_no_candidate_and_no_feature(world):
     again, other_truth, _ = run(world, changed.drop("other"))
     assert features.equals(again)
     assert not truth.equals(other_truth)
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_a_pair_of_a_fold_is_in_no_model_and_no_feature_that_scores_the_fold(world, fold):
+    """Out-of-fold: whatever became of the fold's pairs, even if they had never been, its rows say the same."""
+    is_held_out = pl.col("day") % 4 == fold
+    features, truth, _ = run(world, world.ratings, is_held_out)
+    assert features["collaborative_score"].is_not_nan().any()
+    assert features["popularity_then"].is_not_nan().any()
+    assert len(features.join(truth, on=["user_id", "item_id"], how="semi")) > 0
+    without, _, _ = run(world, world.ratings.filter(~is_held_out), is_held_out)
+    assert features.equals(without)
+    others, _, _ = run(world, world.ratings, pl.col("day") % 4 == fold + 1)
+    assert not features.equals(others)
 
 
 def test_held_out_items_can_be_recommended(world):

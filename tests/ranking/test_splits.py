@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.contracts.errors import StepError
 from tasks.ranking.hashing import hash_ids, hash_pairs
-from tasks.ranking.splits import check_splits, split_of
+from tasks.ranking.splits import check_splits, is_comparison, split_of
 
 
 def split(ids, seed=7):
@@ -20,6 +20,7 @@ def test_shares_hold_on_average():
     assert shares == pytest.approx({"train": 0.55, "validation": 0.2, "test": 0.25}, abs=0.015)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1), min_size=1, unique=True), st.lists(st.text(min_size=1), unique=True))
 def test_new_users_move_nobody(ids, more):
     alone = dict(zip(ids, split(ids), strict=True))
@@ -29,6 +30,13 @@ def test_new_users_move_nobody(ids, more):
 
 def test_split_is_the_same_on_every_machine():
     assert hash_ids(pl.Series(["u01"]), 7).tolist() == [2503677465151130996]
+
+
+def test_half_of_each_split_compares():
+    ids = pl.Series([f"user {n}" for n in range(20_000)])
+    halves = pl.DataFrame({"split": split(ids.to_list()), "half": is_comparison(ids, seed=7)})
+    shares = halves.group_by("split").agg(pl.col("half").mean())["half"].to_list()
+    assert shares == pytest.approx([0.5] * 3, abs=0.02)
 
 
 def test_seed_changes_the_split():

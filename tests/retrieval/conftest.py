@@ -36,6 +36,8 @@ def make_index() -> Callable[..., ItemIndex]:
             items,
             np.asarray(vectors, dtype=np.float32),
             popularity=None if popularity is None else np.asarray(popularity, dtype=np.float64),
+            blocked=columns.get("blocked", ()),
+            fields=columns.get("fields"),
         )
 
     return make
@@ -55,7 +57,7 @@ def make_shard() -> Callable[..., UserShard]:
         frame = pl.DataFrame(
             {"user_id": list(users), "profile_text": list(texts) if texts else [None] * len(users)},
             schema={"user_id": pl.String, "profile_text": pl.String},
-        )
+        ).with_columns(**{name: pl.Series(values) for name, values in more.pop("fields", {}).items()})
         if profiles is None:
             profiles = np.zeros((len(users), index.vectors.shape[1]), dtype=np.float32)
         return build_user_shard(

@@ -9,29 +9,18 @@ import pytest
 from tasks.contracts.errors import StepError
 from tasks.contracts.recommending import CandidatesConfig
 from tasks.retrieval.candidates import add_pairs, build_sources, candidates_for_shard, pair_features_for
-from tasks.retrieval.fusion import fuse_lists
+from tasks.retrieval.source import AspectVectors, SourceInputs
 
 ALL = CandidatesConfig(per_source=3, total=4)
-NAMES = ("dense_profile", "dense_history", "bm25", "popularity", "collaborative")
 
 
 def find(index, shard, config=ALL, interactions=None):
-    sources = build_sources(index, config, interactions=interactions)
+    sources = build_sources(index, config, inputs=SourceInputs(interactions=interactions))
     return candidates_for_shard(index, shard, sources=sources, config=config)
 
 
 def lists_of(frame):
     return {user: rows["item_id"].to_list() for (user,), rows in frame.group_by("user_id", maintain_order=True)}
-
-
-def test_fusion_adds_weighted_reciprocal_ranks():
-    first = pl.DataFrame({"user": [0, 0], "item": [5, 6], "rank": [1, 2]}, schema_overrides={"user": pl.UInt32})
-    second = pl.DataFrame({"user": [0], "item": [6], "rank": [1]}, schema_overrides={"user": pl.UInt32})
-    fused = fuse_lists({"a": first, "b": second}, weights={"a": 1.0, "b": 2.0}, rrf_k=60)
-    assert fused["item"].to_list() == [6, 5]
-    assert fused["fused_score"].to_list() == pytest.approx([1 / 62 + 2 / 61, 1 / 61])
-    assert fused["n_sources"].to_list() == [2, 1]
-    assert fused["b_rank"].to_list() == [1, None]
 
 
 def test_seen_items_and_their_duplicates_never_come_back(make_index, make_shard):
@@ -44,7 +33,8 @@ def test_seen_items_and_their_duplicates_never_come_back(make_index, make_shard)
     shard = make_shard(index, ["u"], profiles=[[1, 0]], history=[("u", "a", 1.0, 0.0)])
     found = find(index, shard)
     assert lists_of(found.frame) == {"u": ["c", "d"]}
-    assert found.dropped == {"seen": 1, "duplicate_of_seen": 1, "duplicate": 0, "beyond_total": 0}
+    nothing = {"inactive": 0, "blocked": 0, "duplicate": 0, "beyond_total": 0}
+    assert found.dropped == {"seen": 1, "duplicate_of_seen": 1, **nothing}
 
 
 def test_a_list_keeps_the_best_of_each_group(make_index, make_shard):
@@ -63,7 +53,7 @@ def test_inactive_items_are_never_candidates(make_index, make_shard):
         is_active=[False, True, True],
     )
     shard = make_shard(index, ["u", "v"], profiles=[[1, 1, 0], [0, 0, 0]], texts=["comet", ""])
-    rows = pl.DataFrame({"user_id": ["x", "x"], "item_id": ["a", "c"], "weight": [1.0, 1.0]})
+    rows = pl.DataFrame({"user_id": ["x", "x"], "item_id": ["a", "c"], "weight": [1.0, 1.0], "age_days": [0.0, 0.0]})
     lists = lists_of(find(index, shard, interactions=rows).frame)
     assert set(lists) == {"u", "v"}
     assert all("a" not in items for items in lists.values())
@@ -123,9 +113,9 @@ def test_a_list_does_not_depend_on_the_shard_around_it(make_index, make_shard):
     users = [f"u{n}" for n in range(40)]
     profiles = draw.normal(size=(40, 8)).astype(np.float32)
     history = [(user, str(draw.choice(ids)), 1.0, float(age)) for user in users for age in range(5)]
-    rows = pl.DataFrame([row[:3] for row in history], schema=["user_id", "item_id", "weight"], orient="row")
+    rows = pl.DataFrame(history, schema=["user_id", "item_id", "weight", "age_days"], orient="row")
     config = CandidatesConfig(per_source=20, total=30)
-    sources = build_sources(index, config, interactions=rows)
+    sources = build_sources(index, config, inputs=SourceInputs(interactions=rows))
     whole = make_shard(index, users, profiles=profiles, history=history)
     together = candidates_for_shard(index, whole, sources=sources, config=config).frame
     again = candidates_for_shard(index, whole, sources=sources, config=config).frame
@@ -182,3 +172,48 @@ def test_no_source_is_an_error(make_index, make_shard):
     config = CandidatesConfig(sources={"collaborative": 1.0})
     with pytest.raises(StepError, match="no candidate source is left"):
         find(index, make_shard(index, ["u"]), config)
+
+
+def test_reasons_and_chances_stand_beside_the_scores(make_index, make_shard):
+    index = make_index([f"{n}" for n in range(8)], np.eye(8))
+    told = AspectVectors(["theme"], np.array([0, 3]), np.array([0, 0]), ["exile", "exile"], np.ones((2, 1), np.float32))
+    related = pl.DataFrame({"item_id": ["0"], "related_id": ["4"], "relation": ["sequel"], "strength": [1.0]})
+    config = CandidatesConfig(
+        sources={"aspects": 1.0, "relations": 1.0, "exploration": 1.0}, per_source=3, total=4, exploration_items=2
+    )
+    sources = build_sources(index, config, inputs=SourceInputs(aspects=told, relations=related))
+    shard = make_shard(index, ["u"], history=[("u", "0", 1.0, 0.0)])
+    frame = candidates_for_shard(index, shard, sources=sources, config=config).frame
+    rows = {row["item_id"]: row for row in frame.iter_rows(named=True)}
+    assert (rows["3"]["aspect"], rows["3"]["relation"], rows["3"]["related_item"]) == ("theme", None, None)
+    assert (rows["4"]["aspect"], rows["4"]["relation"], rows["4"]["related_item"]) == (None, "sequel", "0")
+    assert frame["propensity"].drop_nulls().to_list() == [2 / 7, 2 / 7]
+    joined = add_pairs(
+        frame.filter(pl.col("item_id") != "3"),
+        pl.DataFrame({"user_id": ["u"], "item_id": ["3"]}),
+        index=index,
+        shard=shard,
+        sources=sources,
+    )
+    added = joined.row(-1, named=True)
+    assert (added["item_id"], added["aspect"], added["propensity"], added["n_sources"]) == ("3", "theme", None, 0)
+    assert added["aspects_score"] == rows["3"]["aspects_score"]
+
+
+def test_the_columns_are_the_same_whatever_the_sources(make_index, make_shard):
+    index = make_index(["a", "b"], popularity=[2, 1])
+    config = CandidatesConfig(sources={"popularity": 1.0}, per_source=1, total=1)
+    frame = find(index, make_shard(index, ["u"]), config).frame
+    assert dict(frame.schema) == {
+        "user_id": pl.String,
+        "item_id": pl.String,
+        "fused_score": pl.Float64,
+        "fused_rank": pl.UInt32,
+        "n_sources": pl.UInt32,
+        "propensity": pl.Float64,
+        "aspect": pl.String,
+        "relation": pl.String,
+        "related_item": pl.String,
+        "popularity_score": pl.Float32,
+        "popularity_rank": pl.UInt32,
+    }

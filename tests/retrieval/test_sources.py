@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tasks.retrieval.bm25 import Bm25
-from tasks.retrieval.collaborative import Collaborative, fit_neighbours
-from tasks.retrieval.dense_history import DenseHistory
 from tasks.retrieval.dense_profile import DenseProfile
 from tasks.retrieval.exact_search import ExactSearch
 from tasks.retrieval.item_index import unit_rows
-from tasks.retrieval.popularity import Popularity
+from tasks.retrieval.item_to_item import ItemToItem, fit_neighbours
 from tasks.retrieval.source import Pairs, rank_hits
 
 
@@ -81,34 +79,6 @@ def test_equal_items_come_in_the_order_of_their_ids(make_index, make_shard):
     assert found["item"].to_list() == [0, 1, 2, 3, 4]
 
 
-def test_dense_history_takes_the_nearest_of_two_interests(make_index, make_shard):
-    index = make_index(["cook", "football", "goal", "middle", "recipe"], [[1, 0], [0, 1], [0.1, 1], [1, 1], [1, 0.1]])
-    shard = make_shard(index, ["u"], history=[("u", "cook", 1, 0), ("u", "football", 1, 0)])
-    found = DenseHistory(index, search_in(index), history_items=20).retrieve(shard, np.array([5]))
-    assert [index.item_ids[item] for item in found["item"]][2:] == ["goal", "recipe", "middle"]
-
-
-def test_dense_history_equals_the_definition(make_index, make_shard):
-    draw = np.random.default_rng(0)
-    index = make_index([f"{n:02}" for n in range(50)], draw.normal(size=(50, 4)))
-    history = [
-        (user, f"{item:02}", float(draw.uniform(-0.3, 1)), float(age))
-        for user in "uvw"
-        for age, item in enumerate(draw.choice(50, size=8, replace=False))
-    ]
-    shard = make_shard(index, ["u", "v", "w"], history=history)
-    source = DenseHistory(index, search_in(index), history_items=3)
-    users, entries = shard.liked_entries(3)
-    expected = np.full((3, 50), -np.inf)
-    for user, entry in zip(users, entries, strict=True):
-        weight = shard.history_weights[entry] / shard.history_weights[entries[users == user]].max()
-        cosines = weight * (index.vectors @ shard.item_vectors[shard.history_rows[entry]])
-        expected[user] = np.maximum(expected[user], cosines)
-    assert source.score_pairs(shard, all_pairs(3, 50)) == pytest.approx(expected.ravel(), abs=1e-5)
-    found = source.retrieve(shard, np.array([7, 50, 0]))
-    assert lists_of(found) == expected_lists(expected, [7, 50, 0])
-
-
 def test_bm25_finds_the_words_of_profile_and_titles(make_index, make_shard):
     texts = ["The comet and the probe", "A recipe with leeks", "Comet seen from Earth", "Chess"]
     index = make_index(["a", "b", "c", "d"], text=texts, title=["Leeks", "x", "y", "z"])
@@ -139,12 +109,6 @@ def test_a_catalog_without_words_has_no_bm25_list(make_index, make_shard):
     assert len(Bm25(index, history_items=1).retrieve(shard, np.array([5]))) == 0
 
 
-def test_popularity_is_the_same_for_everybody(make_index, make_shard):
-    index = make_index(["a", "b", "c", "d"], popularity=[1, 5, 5, 0])
-    found = Popularity(index).retrieve(make_shard(index, ["u", "v"]), np.array([2, 9]))
-    assert lists_of(found) == [(0, 1, 1), (0, 2, 2), (1, 1, 1), (1, 2, 2), (1, 0, 3)]
-
-
 def interactions(rows):
     return pl.DataFrame(rows, schema=["user_id", "item_id", "weight"], orient="row")
 
@@ -173,31 +137,12 @@ def test_an_item_keeps_its_nearest_neighbours_only(make_index):
     assert similarity[2, 0] == 0
 
 
-def test_collaborative_finds_what_the_same_users_chose(make_index, make_shard):
+def test_item_to_item_finds_what_the_same_users_chose(make_index, make_shard):
     index = make_index(["a", "b", "c"])
     rows = interactions([("u", "a", 1.0), ("u", "b", 1.0), ("v", "a", -1.0), ("v", "c", 1.0)])
-    source = Collaborative(index, fit_neighbours(rows, index, neighbours=5, shrinkage=0.0))
+    source = ItemToItem(index, fit_neighbours(rows, index, neighbours=5, shrinkage=0.0))
     shard = make_shard(index, ["new", "blank"], history=[("new", "a", 0.5, 0.0)])
     assert lists_of(source.retrieve(shard, np.array([5, 5]))) == [(0, 1, 1)]
     scores = source.score_pairs(shard, all_pairs(2, 3)).reshape(2, 3)
     assert scores[0] == pytest.approx([0, 1, 0])
     assert np.isnan(scores[1]).all()
-
-
-def test_a_history_item_is_searched_once_in_a_run(make_index, make_shard, monkeypatch):
-    draw = np.random.default_rng(0)
-    index = make_index([f"{n:02}" for n in range(60)], draw.normal(size=(60, 4)))
-    search = search_in(index)
-    source = DenseHistory(index, search, history_items=5)
-    asked = []
-    monkeypatch.setattr(search, "search", lambda queries, depth: asked.append(len(queries)) or plain(queries, depth))
-    plain = ExactSearch.search.__get__(search)
-    first = make_shard(index, ["u"], history=[("u", "00", 1.0, 0.0), ("u", "01", 1.0, 1.0)])
-    second = make_shard(index, ["v"], history=[("v", "01", 1.0, 0.0), ("v", "02", 1.0, 1.0)])
-    source.retrieve(first, np.array([10]))
-    found = source.retrieve(second, np.array([10]))
-    deeper = source.retrieve(second, np.array([40]))
-    assert asked == [2, 1, 2]
-    fresh = DenseHistory(index, search_in(index), history_items=5)
-    assert found.equals(fresh.retrieve(second, np.array([10])))
-    assert deeper.equals(fresh.retrieve(second, np.array([40])))

@@ -6,25 +6,33 @@ import pytest
 
 from tasks.contracts.errors import MissingInputError
 from tests.night import Nights, SmallCatalog
+from tests.tasks.conftest import Begin
 
 RETRIEVAL = ("ingest", "embed", "similar", "judge", "candidates")
+
+
+@pytest.fixture
+def retrieved(nights: Nights, begin: Begin) -> Nights:
+    """Nights over a warehouse with candidates."""
+    begin(*RETRIEVAL)
+    return nights
 
 
 def pairs(nights: Nights, stage: str = "candidates") -> set[tuple[str, str]]:
     return set(nights.output(stage).select("user_id", "item_id").iter_rows())
 
 
-def test_every_active_user_gets_candidates_that_are_new_to_them(finished: Nights, catalog: SmallCatalog) -> None:
-    found = pairs(finished)
+def test_every_active_user_gets_candidates_that_are_new_to_them(retrieved: Nights, catalog: SmallCatalog) -> None:
+    found = pairs(retrieved)
     assert {user for user, _ in found} == set(catalog.users)
     assert found.isdisjoint({(event["user"], event["item"]) for event in catalog.events})
 
 
-def test_gone_item_is_no_candidate(finished: Nights, catalog: SmallCatalog) -> None:
-    victim = min(item for _, item in pairs(finished))
+def test_gone_item_is_no_candidate(retrieved: Nights, catalog: SmallCatalog) -> None:
+    victim = min(item for _, item in pairs(retrieved))
     del catalog.items[victim]
-    finished.run(*RETRIEVAL)
-    assert victim not in {item for _, item in pairs(finished)}
+    retrieved.run(*RETRIEVAL)
+    assert victim not in {item for _, item in pairs(retrieved)}
 
 
 def test_user_is_offered_one_of_a_group_and_none_of_a_group_they_know(nights: Nights, catalog: SmallCatalog) -> None:
@@ -57,22 +65,22 @@ def test_event_after_the_day_is_not_known_yet(nights: Nights, catalog: SmallCata
     assert ("u00", "i01") not in pairs(nights)
 
 
-def test_holdout_asks_about_each_known_pair_and_hides_it(finished: Nights) -> None:
-    asked = pairs(finished, "candidates-holdout")
-    judged = set(finished.rows("select user_id, item_id from current_judge_labels"))
+def test_holdout_asks_about_each_known_pair_and_hides_it(retrieved: Nights) -> None:
+    asked = pairs(retrieved, "candidates-holdout")
+    judged = set(retrieved.rows("select user_id, item_id from current_judge_labels"))
     assert judged <= asked
     # Of a user's six reads the latest one is held out: seen for serving, a candidate here.
-    held_out = asked & set(finished.rows("select user_id, item_id from interactions"))
-    assert {user for user, _ in held_out} == set(finished.column("select distinct user_id from interactions"))
-    assert not held_out & pairs(finished)
+    held_out = asked & set(retrieved.rows("select user_id, item_id from interactions"))
+    assert {user for user, _ in held_out} == set(retrieved.column("select distinct user_id from interactions"))
+    assert not held_out & pairs(retrieved)
 
 
-def test_shards_hold_whole_users(finished: Nights) -> None:
-    folder = finished.folder / finished.value("select folder from stage_outputs where stage = 'candidates'")
+def test_shards_hold_whole_users(retrieved: Nights) -> None:
+    folder = retrieved.folder / retrieved.value("select folder from stage_outputs where stage = 'candidates'")
     assert len(list(folder.glob("*.parquet"))) == 3
-    whole = finished.output("candidates")
-    finished.run("candidates", shard_users=1000)
-    assert finished.output("candidates").sort("user_id", "item_id").equals(whole.sort("user_id", "item_id"))
+    whole = retrieved.output("candidates")
+    retrieved.run("candidates", shard_users=1000)
+    assert retrieved.output("candidates").sort("user_id", "item_id").equals(whole.sort("user_id", "item_id"))
 
 
 def test_candidates_before_embed_say_what_to_run(nights: Nights) -> None:
@@ -85,6 +93,7 @@ def test_catalog_without_users_runs_to_its_end_and_says_so(nights: Nights, catal
     reports = nights.run()
     assert reports["candidates"].notes == (
         "the catalog has no active user, so nobody gets a list; `nightjar simulate-users` makes some up",
+        "sources that had nothing to go by: relations, item_to_item, collaborative, recent_popularity",
     )
     assert nights.published("recommendations").height == 0
     assert nights.published("item_topics").height == 30

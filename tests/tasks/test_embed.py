@@ -11,6 +11,8 @@ from tasks.labeling.vectors import fields_of, render_text
 from tests.fake_embedder import HashingEmbedder
 from tests.night import Nights, SmallCatalog, plug_embedder
 from tests.tasks.conftest import Begin
+from warehouse.connection import open_warehouse
+from warehouse.vectors import read_vectors
 
 
 def test_second_run_embeds_nothing(nights: Nights, embedder: HashingEmbedder) -> None:
@@ -52,6 +54,49 @@ def test_user_without_a_profile_gets_no_vector(nights: Nights, catalog: SmallCat
     nights.run("ingest", "embed")
     assert "u03" not in nights.column("select user_id from current_user_vectors")
     assert nights.value("select count(*) from current_user_vectors") == 19
+
+
+def test_aspects_are_embedded_once_a_text_where_they_are_a_source(
+    nights: Nights, catalog: SmallCatalog, embedder: HashingEmbedder
+) -> None:
+    nights.run("ingest", "enrich", "embed")
+    assert nights.value("select count(*) from active_fingerprints where task = 'embed_aspects'") == 0
+    with open_warehouse(nights.folder) as warehouse:
+        told = "json_object('theme', content_hash[1:1], 'the \"setting\"', 'here', 'plot', ' ')"
+        warehouse.connection.execute(f"update enrichments set aspects = {told}")
+    catalog.more = "[candidates.sources]\naspects = 1.0"
+    report = nights.run("embed")["embed"]
+    themes = nights.rows("select item_id, content_hash[1:1] from current_enrichments")
+    said = {"here", *(theme for _, theme in themes)}
+    assert (report.rows_out, report.notes) == (
+        len(said), (f"0 items and 0 users, {len(said)} texts of aspects embedded with hashing",)
+    )  # fmt: skip
+    assert nights.run("embed")["embed"].rows_out == 0
+    with open_warehouse(nights.folder) as warehouse:
+        found, vectors = read_vectors(warehouse, "queries/aspect_vectors", catalog="news")
+    assert set(found.rows()) == {(item, "theme", theme) for item, theme in themes} | {
+        (item, 'the "setting"', "here") for item, _ in themes
+    }
+    assert all(
+        np.allclose(vector, embedder.encode([text])[0]) for text, vector in zip(found["text"], vectors, strict=True)
+    )
+
+
+def test_onboarding_answers_that_are_no_items_are_embedded_with_the_profile(
+    nights: Nights, catalog: SmallCatalog, embedder: HashingEmbedder
+) -> None:
+    catalog.users["u03"] |= {
+        "interests": "",
+        "summary": "",
+        "onboarding": f"i05;{catalog.items['i06']['title'].upper()}",
+    }
+    catalog.users["u04"] |= {"interests": "", "summary": "", "onboarding": "space;long walks;i05"}
+    nights.run("ingest", "embed")
+    with open_warehouse(nights.folder) as warehouse:
+        scope = {"catalog": "news", "user_space": "readers"}
+        found, vectors = read_vectors(warehouse, "queries/user_vectors", user_ids=["u03", "u04"], **scope)
+    assert found["user_id"].to_list() == ["u04"]
+    assert np.allclose(vectors[0], embedder.encode(["space, long walks"])[0])
 
 
 def test_another_model_embeds_all_again_and_keeps_the_old_vectors(

@@ -36,7 +36,13 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 
 
 def history(
-    warehouse: Warehouse, rows: Sequence[Row], *, share: float = 0.25, is_random: bool = False, end: datetime = END
+    warehouse: Warehouse,
+    rows: Sequence[Row],
+    *,
+    share: float = 0.25,
+    is_random: bool = False,
+    folds: int = 1,
+    end: datetime = END,
 ) -> pl.DataFrame:
     """rows: user, item, days after START (None: unknown) and, unless it is a like, event and value."""
     warehouse.connection.execute("delete from interactions")
@@ -56,12 +62,13 @@ def history(
     ]
     types = {"value": pl.Float64, "occurred_at": pl.Datetime("us")}
     warehouse.insert("interactions", pl.DataFrame(frame, schema_overrides=types))
-    warehouse.run("queries/make_pair_history", catalog="c", as_of_end=end, holdout_share=share, is_random=is_random)
+    settings = {"holdout_share": share, "is_random": is_random, "folds": folds}
+    warehouse.run("queries/make_pair_history", catalog="c", as_of_end=end, **settings)
     return pl.DataFrame(pl.from_arrow(warehouse.connection.sql("from pair_history order by all").to_arrow_table()))
 
 
 def pairs(frame: pl.DataFrame, *, is_held_out: bool) -> list[tuple[str, str]]:
-    return frame.filter(pl.col("is_held_out") == is_held_out).select("user_id", "item_id").rows()
+    return frame.filter(pl.col("fold").is_not_null() == is_held_out).select("user_id", "item_id").rows()
 
 
 def test_the_latest_quarter_is_hidden(warehouse: Warehouse) -> None:
@@ -124,6 +131,25 @@ def test_an_event_that_does_not_make_seen_is_neither_seen_nor_held_out(warehouse
     found = history(warehouse, [("u", "a", 0), ("u", "b", 1), ("u", "c", 2, "skip", None)]).sort("item_id")
     assert found["is_seen"].to_list() == [True, True, False]
     assert pairs(found, is_held_out=True) == [("u", "b")]
+
+
+def test_folds_are_disjoint_and_equally_large(warehouse: Warehouse) -> None:
+    rows: list[Row] = [("u", f"i{day:02}", day) for day in range(22)]
+    found = history(warehouse, rows, is_random=True, share=0.2, folds=4)
+    sizes = found.group_by("fold").len().sort("fold")
+    assert sizes.rows() == [(None, 6), (0, 4), (1, 4), (2, 4), (3, 4)]
+
+
+def test_of_few_pairs_each_is_held_out_in_one_fold(warehouse: Warehouse) -> None:
+    found = history(warehouse, [("u", "a", 0), ("u", "b", 1), ("lone", "a", 0)], is_random=True, share=0.1, folds=5)
+    assert found.filter(user_id="u")["fold"].sort().to_list() == [0, 1]
+    assert found.filter(user_id="lone")["fold"].to_list() == [None]
+
+
+def test_the_first_fold_is_the_same_whatever_the_number_of_folds(warehouse: Warehouse) -> None:
+    rows: list[Row] = [("u", f"i{day:02}", day) for day in range(20)]
+    one = history(warehouse, rows, is_random=True, share=0.1).filter(fold=0)
+    assert one.equals(history(warehouse, rows, is_random=True, share=0.1, folds=5).filter(fold=0))
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from typing import get_args
 
 import polars as pl
 import pytest
 
+from tasks.contracts.recommending import SourceName
 from tests.night import DAY, Nights, SmallCatalog, make_item
 from warehouse.errors import WarehouseError
 
@@ -41,7 +43,12 @@ def test_each_row_says_why_and_from_where(finished: Nights) -> None:
     rows = finished.output("recommendations")
     assert (rows["reason"].str.len_chars() > 0).all()
     assert (rows["sources"].list.len() > 0).all()
-    assert set(rows["sources"].explode()) <= {"dense_profile", "dense_history", "bm25", "popularity", "collaborative"}
+    assert set(rows["sources"].explode()) <= set(get_args(SourceName))
+    assert set(rows["reason_source"]) == {"template"}
+    assert rows["propensity"].is_null().all()
+    fields = rows.select("reason_content", "reason_popularity", "reason_diversity", "reason_time").rows()
+    assert any(field is not None for row in fields for field in row)
+    assert all(reason in row for reason, row in zip(rows["reason"], fields, strict=True) if any(row))
     assert rows.select("catalog", "user_space", "as_of").unique().rows() == [("news", "readers", DAY)]
     titles = dict(finished.rows("select item_id, title from items"))
     assert all(titles[item] == title for item, title in rows.select("item_id", "title").iter_rows())
@@ -91,7 +98,7 @@ def test_without_a_model_the_fused_order_is_served_and_said(nights: Nights, cata
 
 
 def test_changed_model_file_is_refused(finished: Nights) -> None:
-    [path] = (finished.folder / "models" / "news").iterdir()
+    [path] = (finished.folder / "models" / "news").glob("*.json")
     path.write_text(path.read_text(encoding="utf-8").replace("tree", "twig"), encoding="utf-8")
     with pytest.raises(WarehouseError, match="was changed; run `nightjar train` to make a new one"):
         finished.run("score")

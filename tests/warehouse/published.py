@@ -30,12 +30,15 @@ def recommendations(catalog: str = "news", *, n_users: int = 3, n_items: int = 4
             "catalog": catalog, "user_space": "readers", "user_id": f"u{user:02d}", "rank": rank,
             "item_id": f"i{user + rank}", "title": f"Title {rank}", "url": "", "score": 1.0 / rank,
             "sources": ["bm25", "dense_profile"], "reason": f"because {mark}",
+            "reason_content": "a topic", "reason_popularity": None, "reason_diversity": None, "reason_time": None,
+            "reason_source": "template", "propensity": 0.1 if rank == n_items else None,
             "primary_topic": None if rank == 1 else "sport", "as_of": DAY,
         }
         for user in range(n_users)
         for rank in range(1, n_items + 1)
     ]  # fmt: skip
-    return pl.DataFrame(rows)
+    blank = dict.fromkeys(("reason_popularity", "reason_diversity", "reason_time"), pl.String)
+    return pl.DataFrame(rows, schema_overrides={**blank, "propensity": pl.Float64}, infer_schema_length=None)
 
 
 def rows_of_all_tables(catalog: str = "news", *, mark: str = "") -> Iterator[TableRows]:
@@ -58,7 +61,7 @@ def rows_of_all_tables(catalog: str = "news", *, mark: str = "") -> Iterator[Tab
             "stratum": "near", **LABEL, "created_at": datetime(2026, 11, 1, 2, 30),
         },
         "metrics": {
-            "catalog": catalog, "ranker": "lambdamart", "metric": "ndcg", "k": 10, "value": 0.5, "ci_low": None,
+            "catalog": catalog, "ranker": "lambdamart", "slice": "all", "metric": "ndcg", "k": 10, "value": 0.5, "ci_low": None,
             "ci_high": None, "n_users": 3, "as_of": DAY,
         },
     }  # fmt: skip

@@ -23,6 +23,9 @@ RECOMMENDED = pl.DataFrame(
         "catalog": ["news"] * 4, "user_id": ["u1", "u1", "u2", "u2"], "rank": [1, 2, 1, 2],
         "item_id": ["i2", "i3", "i1", "i3"], "title": ["Two", "Three", "One", "Three"], "score": [2.0, 1.0, 0.5, 0.1],
         "sources": [["bm25"]] * 4, "reason": ["like what you read"] * 4,
+        "reason_content": [None, "near", None, None], "reason_popularity": ["popular"] * 4,
+        "reason_diversity": pl.Series([None] * 4, dtype=pl.String), "reason_time": pl.Series([None] * 4, dtype=pl.String),
+        "reason_source": ["template"] * 4, "propensity": [None, 0.2, None, None],
     }
 )  # fmt: skip
 
@@ -159,6 +162,11 @@ def change_row(place: int, **values: Any) -> Callable[[pl.DataFrame], pl.DataFra
         (change_row(1, score=float("nan")), {"unscored_recommendations": 1}),
         (change_row(1, score=None), {"unscored_recommendations": 1}),
         (change_row(1, reason=" "), {"unexplained_recommendations": 1}),
+        (change_row(1, reason_source=""), {"unexplained_recommendations": 1}),
+        (change_row(1, reason_time=" "), {"unexplained_recommendations": 1}),
+        (change_row(1, propensity=0.0), {"doubtful_propensities": 1}),
+        (change_row(1, propensity=1.1), {"doubtful_propensities": 1}),
+        (change_row(2, propensity=0.5), {"doubtful_propensities": 1}),
         (change_row(1, sources=[]), {"unexplained_recommendations": 1}),
         (lambda frame: frame.filter(pl.col("user_id") == "u1"), {"users_are_covered": 1}),
         (
@@ -171,6 +179,11 @@ def test_a_fault_of_recommendations_is_found(
     warehouse: Warehouse, fault: Callable[[pl.DataFrame], pl.DataFrame], failed: dict[str, int]
 ) -> None:
     assert failures(audit(warehouse, "recommendations", recommended=fault(RECOMMENDED))) == failed
+
+
+def test_item_that_the_user_named_when_they_came_is_seen(warehouse: Warehouse) -> None:
+    change(warehouse, "update users set onboarding = ['three', 'sailing'] where user_id = 'u1'")
+    assert failures(audit(warehouse, "recommendations")) == {"seen_recommendations": 1}
 
 
 def test_lists_that_are_too_long_or_too_short_are_found(warehouse: Warehouse) -> None:

@@ -21,7 +21,7 @@ MODEL = {
 
 
 def models(warehouse: Warehouse) -> list[str]:
-    return warehouse.query("queries/latest_models", catalogs=["news"])["sha256"].to_list()
+    return warehouse.query("queries/models_like", beginning="", catalog="news")["sha256"].to_list()
 
 
 def test_absent_warehouse_can_not_be_read(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_rows_that_do_not_fit_their_table_name_it(tmp_path: Path) -> None:
 def test_statement_that_fails_is_shown(tmp_path: Path) -> None:
     with (
         open_warehouse(tmp_path) as warehouse,
-        pytest.raises(WarehouseError, match=r"(?s)in statement: -- purpose: the model that was trained last"),
+        pytest.raises(WarehouseError, match=r"(?s)in statement: -- purpose: the model that serves a catalog"),
     ):
         warehouse.query("queries/latest_model", catalogue="news")
 

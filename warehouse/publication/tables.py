@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1.1.0"
+SCHEMA_VERSION = "1.2.0"
 TEXT = pa.string()
 TOPICS = pa.list_(pa.struct([pa.field("topic", TEXT), pa.field("confidence", pa.float64())]))
 
@@ -93,9 +93,37 @@ RECOMMENDATIONS = Table(
         ITEM_ID,
         Column("title", TEXT, "the item's title at the time of the run"),
         Column("url", TEXT, "link to the item from the catalog; empty if it has none; not checked"),
-        Column("score", pa.float64(), "the ranker's score, finite; only comparable within one user's list"),
-        Column("sources", pa.list_(TEXT), "the candidate sources that found the item, at least one"),
+        Column(
+            "score",
+            pa.float64(),
+            "the ranker's score, finite; of use within one user's list; a list's order may differ",
+        ),
+        Column(
+            "sources",
+            pa.list_(TEXT),
+            "the candidate sources that found the item, best place first; `fallback` where none did",
+        ),
         Column("reason", TEXT, "why this item for this user, in one line; never empty"),
+        Column("reason_content", TEXT, "what in the item speaks for it, if anything", nullable=True, since="1.2.0"),
+        Column("reason_popularity", TEXT, "what others made of it, if anything", nullable=True, since="1.2.0"),
+        Column("reason_diversity", TEXT, "what it adds to the list, if anything", nullable=True, since="1.2.0"),
+        Column("reason_time", TEXT, "why it is timely, if it is", nullable=True, since="1.2.0"),
+        Column(
+            "reason_source",
+            TEXT,
+            "who wrote the reason: `template` (put together from the data) or a labeler, checked against the data",
+            since="1.2.0",
+        ),
+        Column(
+            "propensity",
+            pa.float64(),
+            "chance that this item got its place, where it was drawn at random for a slot of exploration; else null",
+            "probability",
+            above=0,
+            high=1,
+            nullable=True,
+            since="1.2.0",
+        ),
         Column("primary_topic", TEXT, "the item's main topic; null if it has none", nullable=True),
         AS_OF,
     ),
@@ -213,10 +241,16 @@ LABELS = Table(
 )
 METRICS = Table(
     name="metrics",
-    grain="one row per ranker, metric and cut-off",
+    grain="one row per ranker, slice, metric and cut-off",
     columns=(
         CATALOG,
         Column("ranker", TEXT, "what ranked: the trained ranker or a baseline"),
+        Column(
+            "slice",
+            TEXT,
+            "which part of the truth: `all`, `activity:…`, `topic:…` or `items:new`; filter by it",
+            since="1.2.0",
+        ),
         Column("metric", TEXT, "name of the metric: ndcg, precision, recall, map, mrr, coverage …"),
         Column("k", pa.int32(), "how many items of each list count; 0 where the metric has no cut-off", "items", 0),
         Column("value", pa.float64(), "mean over the test users; null if it could not be measured", nullable=True),
@@ -225,8 +259,8 @@ METRICS = Table(
         Column("n_users", pa.int64(), "test users measured", "users", 0),
         AS_OF,
     ),
-    sorted_by=("ranker", "metric", "k"),
-    keys=(("ranker", "metric", "k"),),
+    sorted_by=("ranker", "slice", "metric", "k"),
+    keys=(("ranker", "slice", "metric", "k"),),
 )
 
 TABLES: Mapping[str, Table] = {

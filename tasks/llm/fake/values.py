@@ -52,6 +52,11 @@ class Question:
         self._n_words_told += 1
         return self.words[(self._n_words_told - 1) % len(self.words)]
 
+    @property
+    def n_words_left(self) -> int:
+        """How many words were not told yet."""
+        return max(0, len(self.words) - self._n_words_told)
+
 
 class Writer:
     """Writes values for one schema under one set of instructions."""
@@ -118,6 +123,11 @@ class Writer:
                 chosen = self._choose(enum, question, least=least, most=most)
                 rows = [self.write(items, name, question, rank=rank) for rank in range(len(chosen))]
                 return [{**row, key: label} for row, label in zip(rows, chosen, strict=True)]
+        if (stated := _LISTED_RANGE.search(part.get("description", ""))) and stated.group(1):
+            # "from 0 to 5 things": no word is told twice, so that what is avoided is nothing that is wanted.
+            least, most = int(stated.group(1)), int(stated.group(2))
+            length = max(least, min(N_STRINGS, most, question.n_words_left // 2))
+            return [f"{question.next_word()} {question.next_word()}" for _ in range(length)]
         length = max(least, min(N_STRINGS, most))
         distinct = len(question.words) if items.get("type") == "string" else length
         return [self.write(items, name, question) for _ in range(min(length, max(distinct, least)))]

@@ -1,0 +1,3 @@
+-- purpose: under which hash the profiles of some users stand today
+-- grain: one row per user
+select user_id, profile_hash from users where user_space = $user_space and user_id in (select unnest($user_ids));

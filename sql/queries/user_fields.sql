@@ -1,0 +1,12 @@
+-- purpose: fields of some users by their JSON paths, as rules name them
+-- grain: one row per user; texts and kinds have a value for each of $paths
+with told as (
+    select
+        user_id,
+        json_object('name', name, 'age', age, 'job', job, 'segment', segment, 'attributes', attributes) as fields
+    from users
+    where user_space = $user_space and list_contains($user_ids, user_id)
+)
+select user_id, json_extract_string(fields, $paths) as texts, json_type(fields, $paths) as kinds
+from told
+order by user_id;

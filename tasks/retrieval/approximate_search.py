@@ -1,0 +1,159 @@
+"""Nearest vectors of a large catalog: faiss's inverted file (IVF) looks into the cells around a query, not into all.
+
+Source: Jegou, Douze and Schmid, "Product quantization for nearest neighbor search", TPAMI 2011. The vectors lie in the
+cells with 8 bits a number; what is found is scored again with the full vectors, so scores equal those of exact search.
+How many cells are looked into is chosen by recall: the fewest (doubling) that find TARGET_RECALL of the true nearest
+of sample queries. The recall of other sample queries is measured then, and told as `index_recall`.
+"""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+
+from tasks.retrieval.exact_search import ExactSearch, next_power, query_blocks
+from tasks.retrieval.item_index import BoolVector, FloatMatrix, FloatVector, IntVector, unit_rows
+from tasks.retrieval.vector_search import Hits, VectorSearch, pair_dots
+
+TARGET_RECALL = 0.97
+SAMPLE_QUERIES = 400
+TRAINING_VECTORS_PER_CELL = 40
+ADDED_AT_ONCE = 50_000
+DEEPER = 4
+SEED = 7
+
+
+class ApproximateSearch:
+    """Search among the rows of `vectors` (n, d) that `searchable` (n,) allows, as ExactSearch, of which it finds most.
+
+    depth is how deep the recall is measured. samples (s, d): queries like those to come; without them items and means
+    of two items stand in. About 4 sqrt(n) cells. Building: O(sqrt(n) * sample * d * rounds + n sqrt(n) d); memory:
+    n d bytes beside the vectors, and a training sample of 160 sqrt(n) vectors while building.
+    """
+
+    def __init__(
+        self, vectors: FloatMatrix, searchable: BoolVector, *, depth: int, samples: FloatMatrix | None = None
+    ) -> None:
+        self._all = vectors
+        self._positions = np.flatnonzero(searchable)
+        self._index = _build_index(vectors, self._positions)
+        queries = _sample_queries(vectors[self._positions], samples)
+        truth = _best_scores(ExactSearch(vectors, searchable), queries, depth)
+        self._probes = 1
+        while self._probes < self._index.nlist:
+            if _recall_of(self, queries[::2], depth, truth=truth[::2]) >= TARGET_RECALL:
+                break
+            self._probes = min(self._probes * 2, self._index.nlist)
+        self._recall = _recall_of(self, queries[1::2], depth, truth=truth[1::2])
+
+    @property
+    def index_recall(self) -> float | None:
+        """The share of the true `depth` nearest of the sample queries (those not used for tuning) that it finds."""
+        return self._recall
+
+    @property
+    def probed_share(self) -> float:
+        """Share of the cells that a query looks into."""
+        return float(self._probes / self._index.nlist)
+
+    def search(self, queries: FloatMatrix, depth: IntVector) -> Hits:
+        """About the depth[q] nearest rows of each query q and more, in no order; never fewer than there are.
+
+        A query that finds too little in its cells looks into DEEPER times as many. O(q * probed share * n d).
+        """
+        n = len(self._positions)
+        wanted = np.minimum(depth, n)
+        fetch = next_power(wanted + 1, n)
+        found = [Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+        pending, probes = np.flatnonzero(wanted > 0), self._probes
+        while len(pending):
+            again = []
+            for size in np.unique(fetch[pending]):
+                for rows in query_blocks(pending[fetch[pending] == size], int(size)):
+                    hits, is_done = self._search_block(queries, rows, wanted, size=int(size), probes=probes)
+                    found.append(hits)
+                    again.append(rows[~is_done])
+            pending, probes = np.concatenate(again), min(probes * DEEPER, self._index.nlist)
+        return Hits(
+            np.concatenate([hits.queries for hits in found]),
+            np.concatenate([hits.items for hits in found]),
+            np.concatenate([hits.scores for hits in found]),
+        )
+
+    def _search_block(
+        self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, *, size: int, probes: int
+    ) -> tuple[Hits, BoolVector]:
+        parameters = faiss.SearchParametersIVF()
+        parameters.nprobe = probes
+        _, places = self._index.search(np.ascontiguousarray(queries[rows]), size, params=parameters)
+        is_found = places >= 0
+        is_done = (is_found.sum(axis=1) >= wanted[rows]) | (probes == self._index.nlist)
+        is_kept = is_found & is_done[:, None]
+        hit_queries = np.repeat(rows, is_kept.sum(axis=1))
+        hit_items = self._positions[places[is_kept]]
+        return Hits(hit_queries, hit_items, pair_dots(queries, hit_queries, self._all, hit_items)), is_done
+
+
+def choose_search(
+    vectors: FloatMatrix,
+    searchable: BoolVector,
+    *,
+    exact_up_to: int,
+    depth: int,
+    samples: FloatMatrix | None = None,
+) -> VectorSearch:
+    """ExactSearch where at most exact_up_to rows are searchable, else ApproximateSearch."""
+    if searchable.sum() <= exact_up_to:
+        return ExactSearch(vectors, searchable)
+    return ApproximateSearch(vectors, searchable, depth=depth, samples=samples)
+
+
+def measure_recall(search: VectorSearch, exact: VectorSearch, queries: FloatMatrix, k: int) -> float:
+    """Mean over the queries (q, d; q >= 1) of the share of the k best of `exact` that `search` reaches, in [0, 1].
+
+    Scores are compared, so of items that tie at the end any will do. O(q n d).
+    """
+    return _recall_of(search, queries, k, truth=_best_scores(exact, queries, k))
+
+
+def _recall_of(search: VectorSearch, queries: FloatMatrix, k: int, *, truth: list[FloatVector]) -> float:
+    shares = [
+        min(1.0, float((found >= true[-1]).sum() / len(true)))
+        for true, found in zip(truth, _best_scores(search, queries, k), strict=True)
+    ]
+    return float(np.mean(shares))
+
+
+def _best_scores(search: VectorSearch, queries: FloatMatrix, k: int) -> list[FloatVector]:
+    """The k best scores of each query, best first."""
+    hits = search.search(queries, np.full(len(queries), k))
+    order = np.lexsort((-hits.scores, hits.queries))
+    cuts = np.searchsorted(hits.queries[order], np.arange(1, len(queries)))
+    return [scores[:k] for scores in np.split(hits.scores[order], cuts)]
+
+
+def _sample_queries(base: FloatMatrix, samples: FloatMatrix | None) -> FloatMatrix:
+    """SAMPLE_QUERIES unit rows or fewer: of samples where given, else items and means of two items by turns of two."""
+    draw = np.random.default_rng(SEED)
+    if samples is not None and len(samples) >= 2:
+        return samples[np.sort(draw.permutation(len(samples))[:SAMPLE_QUERIES])]
+    first, second = draw.integers(len(base), size=(2, SAMPLE_QUERIES))
+    is_item = np.arange(SAMPLE_QUERIES)[:, None] % 4 < 2
+    return unit_rows(base[first] + np.where(is_item, base[first], base[second]))[0]
+
+
+def _build_index(vectors: FloatMatrix, positions: IntVector) -> faiss.IndexIVFScalarQuantizer:
+    n, width = len(positions), vectors.shape[1]
+    n_cells = max(1, min(round(4 * np.sqrt(n)), n // TRAINING_VECTORS_PER_CELL))
+    quantizer = faiss.IndexFlatIP(width)
+    index = faiss.IndexIVFScalarQuantizer(
+        quantizer, width, n_cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    index.cp.seed = SEED
+    index.cp.spherical = True
+    draw = np.random.default_rng(SEED)
+    sample = positions[np.sort(draw.permutation(n)[: n_cells * TRAINING_VECTORS_PER_CELL])]
+    index.train(np.ascontiguousarray(vectors[sample]))
+    for start in range(0, n, ADDED_AT_ONCE):
+        index.add(np.ascontiguousarray(vectors[positions[start : start + ADDED_AT_ONCE]]))
+    return index

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tasks.contracts.recommending import CandidatesConfig
+from tasks.retrieval.approximate_search import TARGET_RECALL, ApproximateSearch, choose_search, measure_recall
+from tasks.retrieval.build import build_sources, index_recall_of
+from tasks.retrieval.candidates import candidates_for_shard
+from tasks.retrieval.exact_search import ExactSearch
+from tasks.retrieval.item_index import unit_rows
+from tasks.retrieval.vector_search import Hits
+
+N, WIDTH = 6000, 24
+
+
+@pytest.fixture(scope="module")
+def clustered():
+    """(vectors, queries) around the same 60 centres."""
+    draw = np.random.default_rng(0)
+    centres = draw.normal(size=(60, WIDTH))
+    around = centres[draw.integers(60, size=N + 200)] + 0.5 * draw.normal(size=(N + 200, WIDTH))
+    unit = unit_rows(around.astype(np.float32))[0]
+    return unit[:N], unit[N:]
+
+
+def test_most_of_the_nearest_are_found_in_few_cells(clustered):
+    vectors, queries = clustered
+    everything = np.ones(N, np.bool_)
+    search = ApproximateSearch(vectors, everything, depth=50)
+    recall = measure_recall(search, ExactSearch(vectors, everything), queries, 50)
+    assert recall > TARGET_RECALL - 0.02
+    assert search.index_recall == pytest.approx(recall, abs=0.03)
+    assert search.probed_share < 0.5
+
+
+def test_scores_are_those_of_exact_search_and_nothing_else_is_found(clustered):
+    vectors, queries = clustered
+    searchable = np.arange(N) % 3 != 0
+    exact = ExactSearch(vectors, searchable).search(queries[:20], np.full(20, 40))
+    known = {(query, item): score for query, item, score in zip(exact.queries, exact.items, exact.scores, strict=True)}
+    found = ApproximateSearch(vectors, searchable, depth=40).search(queries[:20], np.full(20, 40))
+    assert searchable[found.items].all()
+    shared = [
+        (known[pair], score)
+        for pair, score in zip(zip(found.queries, found.items, strict=True), found.scores, strict=True)
+        if pair in known
+    ]
+    assert len(shared) > 20 * 36
+    assert all(expected == score for expected, score in shared)
+
+
+def test_a_query_deeper_than_its_cells_gets_all(clustered):
+    vectors, queries = clustered
+    search = ApproximateSearch(vectors, np.ones(N, np.bool_), depth=10)
+    found = search.search(queries[:3], np.array([N, 0, 2000]))
+    counts = np.bincount(found.queries, minlength=3)
+    assert counts[0] == N
+    assert counts[1] == 0
+    assert counts[2] >= 2000
+    assert len(np.unique(found.items[found.queries == 0])) == N
+
+
+def test_hits_do_not_depend_on_the_queries_around(clustered):
+    vectors, queries = clustered
+    search = ApproximateSearch(vectors, np.ones(N, np.bool_), depth=30)
+    together = search.search(queries, np.full(len(queries), 30))
+    for query in (0, 57, 199):
+        alone = search.search(queries[[query]], np.array([30]))
+        mine = together.queries == query
+        assert set(alone.items) == set(together.items[mine])
+
+
+class Half:
+    """Finds every second of the true nearest."""
+
+    index_recall = None
+
+    def __init__(self, exact):
+        self._exact = exact
+
+    def search(self, queries, depth):
+        hits = self._exact.search(queries, depth)
+        order = np.lexsort((-hits.scores, hits.queries))[::2]
+        return Hits(hits.queries[order], hits.items[order], hits.scores[order])
+
+
+def test_recall_is_the_share_of_the_true_nearest(clustered):
+    vectors, queries = clustered
+    exact = ExactSearch(vectors, np.ones(N, np.bool_))
+    assert measure_recall(exact, exact, queries, 20) == 1.0
+    assert measure_recall(Half(exact), exact, queries, 20) == pytest.approx(0.5, abs=0.03)
+
+
+def test_sample_queries_are_used_where_given(clustered):
+    vectors, _ = clustered
+    far = unit_rows(np.random.default_rng(1).normal(size=(100, WIDTH)).astype(np.float32))[0]
+    everything = np.ones(N, np.bool_)
+    tuned = ApproximateSearch(vectors, everything, depth=50, samples=far)
+    plain = ApproximateSearch(vectors, everything, depth=50)
+    exact = ExactSearch(vectors, everything)
+    assert measure_recall(tuned, exact, far[1::2], 50) == tuned.index_recall
+    assert tuned.probed_share > plain.probed_share
+
+
+def test_small_catalogs_are_searched_exactly(clustered):
+    vectors, _ = clustered
+    assert choose_search(vectors, np.ones(N, np.bool_), exact_up_to=N, depth=10).index_recall is None
+    assert choose_search(vectors, np.ones(N, np.bool_), exact_up_to=N - 1, depth=10).index_recall is not None
+
+
+def test_sources_above_the_limit_search_approximately_and_tell_the_recall(clustered, make_index, make_shard):
+    vectors, queries = clustered
+    index = make_index([f"{n:04}" for n in range(N)], vectors)
+    shard = make_shard(index, [f"u{n}" for n in range(20)], profiles=queries[:20])
+    lists = []
+    for limit in (N, 100):
+        config = CandidatesConfig(sources={"dense_profile": 1.0}, per_source=50, total=50, exact_up_to=limit)
+        sources = build_sources(index, config)
+        lists.append(candidates_for_shard(index, shard, sources=sources, config=config).frame)
+        recall = index_recall_of(sources)
+        assert recall is None if limit == N else recall >= TARGET_RECALL - 0.02
+    exact, approximate = lists
+    assert len(approximate) == len(exact) == 20 * 50
+    both = approximate.join(exact, on=["user_id", "item_id"])
+    assert len(both) > 0.93 * len(exact)
