@@ -17,10 +17,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.movielens.data import MovieLens, after_all, load_movielens
+from benchmarks.movielens.embedding import MODEL, embed_films
 from benchmarks.movielens.stages import Part, fit_part, list_source, make_shard
 from benchmarks.movielens.tables import describe_machine, format_interval
 from tasks.contracts.recommending import CandidatesConfig
-from tasks.embedding.sentence import load_embedder
 from tasks.evaluation.bootstrap import bootstrap_differences, bootstrap_means
 from tasks.evaluation.metrics import evaluate_lists
 from tasks.ranking.affinity import label_lift, user_shares
@@ -140,10 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results/movielens_cold.md")
     options = parser.parse_args(arguments)
     clock = time.monotonic()
-    movielens, embedder = load_movielens(options.data), load_embedder()
-    vectors = embedder.encode(
-        [f"{title} {text}" for title, text in movielens.items.select("title", "text").iter_rows()]
-    )
+    movielens = load_movielens(options.data)
+    vectors = embed_films(movielens)
     runs = [run_seed(movielens, vectors, seed) for seed in options.seeds]
     n_cold = len(choose_cold(movielens, seed=options.seeds[0]))
     head = PROTOCOL.format(
@@ -151,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         machine=describe_machine(("numpy", "polars", "sentence-transformers")),
         seconds=time.monotonic() - clock,
         k=K,
-        model=embedder.name,
+        model=MODEL,
     )
     page = [
         head + f"## The {n_cold} cold films put in order\n\nPopularity is 0 for each of them: a random order.\n",

@@ -113,7 +113,8 @@ def _lists(
         half_life = catalog.candidates.popularity_half_life_days
         popularity = warehouse.query("queries/popularity", half_life_days=half_life, fold=FOLD)
         active = popularity.filter(pl.col("item_id").is_in(items.implode()))
-        lists["popularity"] = popular_lists(users, active, seen=seen, k=DEPTH)
+        if len(active):
+            lists["popularity"] = popular_lists(users, active, seen=seen, k=DEPTH)
     return lists
 
 

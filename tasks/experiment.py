@@ -52,9 +52,12 @@ def missing_stages(context: StepContext, name: ExperimentName) -> list[str]:
     if not (context.folder / DATABASE).exists():
         return wanted
     with open_warehouse(context.folder, read_only=True) as warehouse:
-        if name == "retrieval" and not warehouse.query("queries/item_categories", catalog=context.catalog.name).is_empty():
-            wanted.remove("topics") if "topics" in wanted else None
-        return [stage for stage in wanted if not _has_run(warehouse, context.catalog.name, stage)]
+        categories = warehouse.query("queries/item_categories", catalog=context.catalog.name)
+        # Where the source states categories, these are the topics of the queries.
+        is_spared = "topics" if name == "retrieval" and not categories.is_empty() else None
+        return [
+            stage for stage in wanted if stage != is_spared and not _has_run(warehouse, context.catalog.name, stage)
+        ]
 
 
 def run_experiment(context: StepContext, name: ExperimentName) -> Part:

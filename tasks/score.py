@@ -20,7 +20,7 @@ from tasks.contracts.report import StepReport
 from tasks.loading.arrays import load_catalog_arrays, load_facts, load_shard
 from tasks.loading.history import make_history
 from tasks.ranking.arrange import Arrangement, arrange_lists
-from tasks.ranking.evidence import OPTIONAL, EvidenceFinder
+from tasks.ranking.evidence import OPTIONAL, STRONG_PLACES, EvidenceFinder
 from tasks.ranking.features import build_features
 from tasks.ranking.inputs import ItemFacts
 from tasks.ranking.model import TrainedRanker, load_ranker, score_rows
@@ -115,7 +115,8 @@ class Scorer:
             as_of=self._context.as_of_end,
             segment_popularity=self._segment_popularity,
         )
-        reasons = write_reasons(finder.find(top), verb=catalog.recommend.verb)
+        strong = top.with_columns(list_sources(top.select(found), within=STRONG_PLACES))
+        reasons = write_reasons(finder.find(strong), verb=catalog.recommend.verb)
         return (
             pl.concat([top, reasons], how="horizontal")
             .with_columns(

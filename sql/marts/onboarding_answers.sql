@@ -1,5 +1,4 @@
--- purpose: the first five onboarding answers of each user, with the item that one names in a catalog of their space, by its
--- id or by its exact title, whatever the case
+-- purpose: the first five onboarding answers of each user, and the items of their space that these name by id or exact title
 -- grain: one row per user, answer and catalog with such an item; one without a catalog where none has, so that it is text
 with answers as (
     select

@@ -1,7 +1,10 @@
 -- purpose: what an item may be embedded by: its own words, its category, and what enriching found
 -- grain: one row per active item
 select
-    items.item_id, items.title, items.text, items.category,
+    items.item_id,
+    nullif(items.title, '') as title,
+    nullif(items.text, '') as text,
+    nullif(items.category, '') as category,
     nullif(concat_ws('. ',
         enriched.summary,
         nullif(array_to_string(enriched.themes, ', '), ''),

@@ -12,7 +12,7 @@ Of one user's list:
     diversity@k           1 - mean cosine over the pairs of its items (Ziegler et al. 2005); items without a vector
                           are left out; undefined with fewer than two
     novelty@k             mean of -log2((a_i + 1) / (A + 1)) over its items, in bits, where a_i of the A users with a
-                          history chose item i (Zhou et al. 2010)
+                          history chose item i (Zhou et al. 2010); undefined where nobody chose anything
     popularity_ratio@k    mean a_i of its items / mean a_i of the user's history (Abdollahpouri et al. 2019); above 1:
                           more popular than what the user likes; undefined without a history
     calibration_kl@k      KL(p || q'), in bits: p is the topic mix of the user's history, q of the list and
@@ -118,7 +118,8 @@ def _popularity(top: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
     liked = mean_choosers(around.history.select("user_id", "item_id"), "liked").drop("novelty")
     listed = mean_choosers(top, "listed").join(liked, on="user_id", how="left")
     ratio = pl.when(pl.col("liked") > 0).then(pl.col("listed") / pl.col("liked"))
-    return listed.select("user_id", "novelty", popularity_ratio=ratio)
+    novelty = pl.col("novelty") if around.n_users else pl.lit(None, dtype=pl.Float64)
+    return listed.select("user_id", novelty.alias("novelty"), popularity_ratio=ratio)
 
 
 def _calibration(top: pl.DataFrame, around: Surroundings) -> pl.DataFrame:

@@ -136,5 +136,5 @@ def _protocol(of: NextItems) -> tuple[str, ...]:
         f"Matrix factorization is implicit ALS with {of.config.als_factors} factors; EASE and item kNN are the catalog's own"
         " sources. A language model is told the newest liked and disliked titles of a user, and grades each of"
         f" {ASKED} titles from 0 to 3 by the judge's prompt; equal grades keep their order. Few-shot adds what three other"
-        " users liked and came to like next.",
+        " users liked and chose next.",
     )

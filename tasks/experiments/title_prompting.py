@@ -1,6 +1,6 @@
 """A language model puts a few items in order that it knows by title, told which titles a user liked and disliked.
 
-Zero-shot: the user's titles alone. Few-shot: besides, EXAMPLES other users with what they liked and what they came to like
+Zero-shot: the user's titles alone. Few-shot: besides, EXAMPLES other users with what they liked and what they chose
 next. It is asked through the stage judge's own labeler and prompt; without an endpoint nobody is asked. Users x ASKED
 questions each way.
 """
@@ -57,7 +57,8 @@ def prompt_with_titles(setting: Setting, of: NextItems, lists: pl.DataFrame) -> 
 
 def _told(of: NextItems, *, is_liked: bool) -> dict[str, list[str]]:
     """The newest TITLES titles of each measured user's history that were liked, or disliked."""
-    shard, told = of.shard, {}
+    shard = of.shard
+    told: dict[str, list[str]] = {}
     for row, user in enumerate(shard.user_ids):
         entries = range(int(shard.indptr[row]), int(shard.indptr[row + 1]))
         chosen = [entry for entry in entries if (shard.history_weights[entry] > 0) == is_liked]
@@ -66,17 +67,17 @@ def _told(of: NextItems, *, is_liked: bool) -> dict[str, list[str]]:
 
 
 def _examples(of: NextItems, users: pl.Series, likes: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Other users than those asked about: what they had liked, and what they liked next. Nothing of the asked leaks."""
+    """Other users than those asked about: what they had liked, and what they chose next. Nothing of the asked leaks."""
     titles = dict(zip(of.index.item_ids, of.index.titles, strict=True))
-    liked_next = of.truth.filter(~pl.col("user_id").is_in(users.implode()) & (pl.col("grade") >= 2)).sort(
-        "user_id", "item_id"
+    liked_next = of.truth.filter(~pl.col("user_id").is_in(users.implode()) & (pl.col("grade") >= 1)).sort(
+        "user_id", "grade", "item_id", descending=[False, True, False]
     )
     told: list[str] = []
     for (user,), rows in liked_next.group_by("user_id", maintain_order=True):
         known = likes.get(str(user), [])
         if known and len(told) < EXAMPLES:
             nexts = ", ".join(titles[item] for item in rows["item_id"].head(2))
-            told.append(f"Another person who liked {', '.join(known[:5])} later liked {nexts}.")
+            told.append(f"Another person who liked {', '.join(known[:5])} later chose {nexts}.")
     return tuple(told)
 
 
@@ -88,8 +89,12 @@ def _profile(liked: Sequence[str], disliked: Sequence[str], examples: Sequence[s
 
 def _questions(of: NextItems, shown: pl.DataFrame, profiles: Mapping[str, UserText]) -> Iterator[JudgeQuestion]:
     titles = dict(zip(of.index.item_ids, of.index.titles, strict=True))
+    # Users of whom nothing is known are one and the same to whoever is asked.
+    asked: set[tuple[str, str]] = set()
     for user, item in shown.sort("user_id", "rank").select("user_id", "item_id").iter_rows():
-        yield JudgeQuestion(profiles[user], ItemText(str(item), titles[item], ""))
+        if (profiles[user].key, item) not in asked:
+            asked.add((profiles[user].key, item))
+            yield JudgeQuestion(profiles[user], ItemText(str(item), titles[item], ""))
 
 
 def _scores(shown: pl.DataFrame, profiles: Mapping[str, UserText], asked: Asked) -> pl.DataFrame:

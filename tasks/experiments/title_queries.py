@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.contracts.recommending import CandidatesConfig
-from tasks.retrieval.candidates import build_sources
+from tasks.retrieval.build import build_sources
 from tasks.retrieval.item_index import ItemIndex
 from tasks.retrieval.source import Pairs, Source
 from tasks.retrieval.user_shard import HISTORY_COLUMNS, UserShard, build_user_shard

@@ -30,6 +30,9 @@ ASPECT_NEAR = 0.45
 SEGMENT_POPULAR = 0.8
 """Share of the catalog that must be at most as popular in a segment as an item that is popular there."""
 
+STRONG_PLACES = 25
+"""A source speaks for an item only if it has it among its first so many: what it lists last is not what it stands for."""
+
 AspectTexts = Mapping[tuple[str, str], str]
 """By item id and aspect, what the enrichment says of it."""
 
@@ -41,7 +44,7 @@ class Evidence:
     relation: how the item is related to related_title, which the user liked. topic: the item's first; topic_share: how
     much of the user's liked history it has. popularity: share of the catalog that is at most as popular. recent_place:
     its place among the recently popular, as a share of the catalog. segment: of a user without history, in which the item
-    is popular. sources: those that found it, best place first.
+    is popular. sources: which may speak for it, best place first.
     """
 
     is_explored: bool = False
@@ -94,7 +97,7 @@ class EvidenceFinder:
         self._popular_in: dict[str, frozenset[object]] = {}
 
     def find(self, top: pl.DataFrame) -> list[Evidence]:
-        """One a row of top: user_id, item_id, sources (list), and those of OPTIONAL that there are."""
+        """One a row of top: user_id, item_id, those of OPTIONAL that there are, and sources (list): which may speak for it."""
         rows = locate_pairs(top, user_ids=self._shard.user_ids, item_ids=self._catalog.item_ids)
         blanks = [pl.lit(None).alias(name) for name in OPTIONAL if name not in top.columns]
         told = top.with_columns(blanks).select("user_id", "item_id", "sources", *OPTIONAL).iter_rows(named=True)

@@ -4,14 +4,16 @@ A reason claims nothing that was not looked up (see `evidence`): a title stands 
 in the profile and its words in the item's text, a topic in both the item's labels and the user's history. What is said
 first is what can be checked best, whatever the ranker made of it; so the sentence is that of the first row that applies:
 
-    something different: food                  drawn at random for a slot of exploration
-    the next part after "Dune"                 relation to a liked item: sequel, series, same_story, author, brand
+    something different: food                  drawn at random for a slot of exploration; the topic is not followed
+    picked at random, for a change             drawn at random; the topic is followed, or there is none
+    the next part after "Dune"                 relation to a liked item: sequel, series ("same series as ..."), same_story
     matches your interest "astronomy"          all words of the interest stand in the item's text
     theme: exile and memory                    proposed by the source aspects, score >= ASPECT_NEAR; words of the enrichment
     because you read "Probe lands on comet"    a liked item of the history lies near (cosine >= NEAR)
+    by the author of "Dune"                    relation to a liked item: author, brand ("same brand as ...")
     others who read "Dune" read this too       relation also_bought to a liked item
     a topic you follow: science                the topic is the item's first and has FOLLOWED of the user's history
-    SOURCE_REASONS                             the source found it: queries, profile, co-choice, neighbours, words
+    close to your profile                      and the like: the source has it among its first STRONG_PLACES
     popular these days in sport                among the first POPULAR of the recently chosen; the topic is the item's first
     popular with students                      in the top fifth of the segment of a user without history
     popular now                                in the top POPULAR of the catalog, found by the source popularity
@@ -25,7 +27,7 @@ Each line belongs to one of the four fields; a field holds its own first line, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
@@ -41,13 +43,8 @@ MAX_WORDS = 80
 FIELDS = ("content", "popularity", "diversity", "time")
 COLUMNS = ("reason", *(f"reason_{name}" for name in FIELDS))
 LAST_RESORT = "chosen to complete your list"
-RELATION_REASONS = {
-    "sequel": "the next part after",
-    "series": "same series as",
-    "same_story": "more on the story of",
-    "author": "by the author of",
-    "brand": "same brand as",
-}
+CONTINUATIONS = {"sequel": "the next part after", "series": "same series as", "same_story": "more on the story of"}
+MAKERS = {"author": "by the author of", "brand": "same brand as"}
 CONTENT_SOURCES = {
     "rewritten_query": "fits what you seem to look for",
     "dense_profile": "close to your profile",
@@ -86,12 +83,21 @@ def write_fields(evidence: Evidence, *, verb: str = "read") -> dict[str, str | N
 def _explored(evidence: Evidence, verb: str) -> str | None:
     if not evidence.is_explored:
         return None
-    return f"something different: {evidence.topic}" if evidence.topic else "something different"
+    is_new = evidence.topic and evidence.topic_share < FOLLOWED
+    return f"something different: {evidence.topic}" if is_new else "picked at random, for a change"
 
 
-def _related(evidence: Evidence, verb: str) -> str | None:
-    told = RELATION_REASONS.get(evidence.relation or "")
-    return f'{told} "{_shorten(evidence.related_title)}"' if told and evidence.related_title else None
+def _continued(evidence: Evidence, verb: str) -> str | None:
+    return _related(evidence, CONTINUATIONS)
+
+
+def _made_by(evidence: Evidence, verb: str) -> str | None:
+    return _related(evidence, MAKERS)
+
+
+def _related(evidence: Evidence, told: Mapping[str, str]) -> str | None:
+    said = told.get(evidence.relation or "")
+    return f'{said} "{_shorten(evidence.related_title)}"' if said and evidence.related_title else None
 
 
 def _interest(evidence: Evidence, verb: str) -> str | None:
@@ -167,10 +173,11 @@ def _shorten(text: str | None) -> str:
 
 RULES: tuple[tuple[str, Rule], ...] = (
     ("diversity", _explored),
-    ("content", _related),
+    ("content", _continued),
     ("content", _interest),
     ("content", _aspect),
     ("content", _near),
+    ("content", _made_by),
     ("popularity", _also_bought),
     ("content", _topic),
     ("content", _content_source),

@@ -33,12 +33,19 @@ def take_top(scored: pl.DataFrame, *, n: int, groups: pl.DataFrame | None = None
     return best.with_columns(rank=rank).filter(pl.col("rank") <= n)
 
 
-def list_sources(candidates: pl.DataFrame) -> pl.Series:
-    """For each row the names of the sources that found it, best rank first; ["fallback"] where none did."""
+def list_sources(candidates: pl.DataFrame, *, within: int | None = None) -> pl.Series:
+    """For each row the names of the sources that found it, best rank first; ["fallback"] where none did.
+
+    within: only sources that have it among their first so many.
+    """
     ranks = [name for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"]
     names = [name.removesuffix("_rank") for name in ranks]
     found = [
-        [name for _, name in sorted((rank, name) for rank, name in zip(row, names, strict=True) if rank is not None)]
+        [
+            name
+            for rank, name in sorted((rank, name) for rank, name in zip(row, names, strict=True) if rank is not None)
+            if within is None or rank <= within
+        ]
         for row in candidates.select(ranks).iter_rows()
     ]
     return pl.Series("sources", [row or [FALLBACK_SOURCE] for row in found], dtype=pl.List(pl.String))

@@ -1,7 +1,8 @@
 """EASE: every item's score as a linear function of the user's history, its weights in closed form.
 
 Sources: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019; its dropout: Steck, "Autoencoders that
-don't overfit towards the identity", NeurIPS 2020.
+don't overfit towards the identity", NeurIPS 2020; content as further rows: Jeunen, Van Balen and Goethals, "Closed-form
+models for collaborative filtering with side-information", RecSys 2020.
 """
 
 from __future__ import annotations
@@ -30,12 +31,20 @@ class Ease:
         return np.asarray(histories[:, self.items] @ self.weights, dtype=np.float32)
 
 
-def fit_ease(choices: sparse.csr_matrix, *, regularization: float, max_items: int, dropout: float = 0.0) -> Ease:
+def fit_ease(
+    choices: sparse.csr_matrix,
+    *,
+    regularization: float,
+    max_items: int,
+    dropout: float = 0.0,
+    content: FloatMatrix | None = None,
+) -> Ease:
     """The model of choices (rows, n), of the max_items items with the most weight; of equal ones the first.
 
-    weights = I - P / diag(P) by columns, with G = choices.T @ choices and P = (G + regularization I + D)^-1: the ridge
-    regression of each item on all others. D = dropout / (1 - dropout) diag(G), what hiding that share of each row on
-    average comes to: items that many chose are drawn to 0 more.
+    weights = I - P / diag(P) by columns, with G = choices.T @ choices and P = (G + regularization I + D + C)^-1: the
+    ridge regression of each item on all others. D = dropout / (1 - dropout) diag(G), what hiding that share of each row
+    on average comes to: items that many chose are drawn to 0 more. C = content @ content.T for content (n, d), as if
+    each of its columns were one more row of choices: items that few chose learn from those of the same kind.
     Time O(m^3): 1,700 items 0.5 s, 10,000 half a minute, 20,000 four minutes. Memory: one matrix of m^2 32-bit floats,
     1.6 GB for 20,000 items; the inverse is made in place.
     """
@@ -43,8 +52,10 @@ def fit_ease(choices: sparse.csr_matrix, *, regularization: float, max_items: in
     known = np.flatnonzero(totals > 0)
     items = np.sort(known[np.argsort(-totals[known], kind="stable")[:max_items]]).astype(np.int64)
     weights = _gram(choices[:, items].tocsc())
-    diagonal = np.diag(weights) / (1.0 - dropout)
-    weights[np.diag_indices(len(items))] = diagonal + regularization
+    added = regularization + np.diag(weights) * (dropout / (1.0 - dropout))
+    if content is not None:
+        _add_products(weights, content[items])
+    weights[np.diag_indices(len(items))] += added.astype(np.float32)
     _invert(weights)
     scale = -1.0 / np.diag(weights)
     weights *= scale[None, :]
@@ -60,6 +71,13 @@ def _gram(columns: sparse.csc_matrix) -> FloatMatrix:
         part = slice(start, min(start + GRAM_BLOCK, size))
         gram[:, part] = (columns.T @ columns[:, part]).toarray()
     return gram
+
+
+def _add_products(gram: FloatMatrix, rows: FloatMatrix) -> None:
+    """gram += rows @ rows.T, in blocks."""
+    for start in range(0, len(rows), GRAM_BLOCK):
+        part = slice(start, min(start + GRAM_BLOCK, len(rows)))
+        gram[:, part] += rows @ rows[part].T
 
 
 def _invert(matrix: FloatMatrix) -> None:

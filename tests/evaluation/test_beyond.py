@@ -68,6 +68,10 @@ def test_novelty_is_the_mean_self_information():
     assert found["novelty@10"] == pytest.approx((0 + math.log2(4) + math.log2(8)) / 3)
 
 
+def test_where_nobody_chose_anything_nothing_is_novel_or_known():
+    assert one_user([("u", "a", 1)], surroundings(n_users=0))["novelty@10"] is None
+
+
 def test_popularity_ratio_compares_the_list_with_the_history():
     around = surroundings(choosers=[("a", 6), ("b", 2)], history=[("u", "b", 1.0)])
     assert one_user([("u", "a", 1), ("u", "b", 2)], around)["popularity_ratio@10"] == pytest.approx(4 / 2)

@@ -31,11 +31,13 @@ FULL = Evidence(
 )
 # Each line is what is said once the evidence of those above it is taken away.
 LADDER = [
-    ("something different: science", {"is_explored": False}),
+    ("picked at random, for a change", {"topic_share": 0.1}),
+    ("something different: science", {"is_explored": False, "topic_share": 0.5}),
     ('the next part after "Dune"', {"relation": None}),
     ('matches your interest "comets"', {"interest": None}),
     ("theme: exile and memory", {"aspect_text": None}),
-    ('because you read "Comet seen"', {"relation": "also_bought", "nearest_cosine": 0.2}),
+    ('because you read "Comet seen"', {"relation": "author", "nearest_cosine": 0.2}),
+    ('by the author of "Dune"', {"relation": "also_bought"}),
     ('others who read "Dune" read this too', {"related_title": None}),
     ("a topic you follow: science", {"topic_share": 0.1}),
     ("close to your profile", {"sources": ("popularity", "collaborative", "bm25", "new_arrivals")}),
@@ -56,7 +58,7 @@ def test_the_strongest_evidence_speaks() -> None:
     for said, taken in LADDER:
         assert write_reason(Evidence(**values)) == said
         values |= taken
-    assert len(LADDER) == len(RULES) + 1
+    assert len(LADDER) == len(RULES) + 2
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_fields_hold_their_own_first_line() -> None:
     assert write_fields(FULL) == {
         "content": 'the next part after "Dune"',
         "popularity": "chosen by people who like what you like",
-        "diversity": "something different: science",
+        "diversity": "picked at random, for a change",
         "time": "new this week in science",
     }
     assert write_fields(Evidence()) == dict.fromkeys(("content", "popularity", "diversity", "time"))
@@ -207,4 +209,4 @@ def test_recent_popularity_goes_by_the_place_among_the_recent(find) -> None:
 
 def test_who_was_drawn_at_random_says_so(find) -> None:
     drawn = write_reasons(find(TOP.with_columns(propensity=pl.Series([0.1, None, None, 0.1]))))
-    assert drawn["reason"].to_list()[::3] == ["something different: science", "something different: food"]
+    assert drawn["reason"].to_list()[::3] == ["picked at random, for a change", "something different: food"]

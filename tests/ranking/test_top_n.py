@@ -55,3 +55,4 @@ def test_sources_are_named_best_rank_first():
         {"fused_rank": [1, 2], "bm25_rank": [4, None], "popularity_rank": [2, None], "bm25_score": [1, 1]}
     )
     assert list_sources(frame).to_list() == [["popularity", "bm25"], ["fallback"]]
+    assert list_sources(frame, within=3).to_list() == [["popularity"], ["fallback"]]

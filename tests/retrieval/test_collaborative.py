@@ -51,6 +51,33 @@ def test_ease_is_the_closed_form():
         assert model.score(histories) == pytest.approx(known[:3] @ weights, abs=1e-5)
 
 
+def test_content_counts_as_further_rows(monkeypatch):
+    draw = np.random.default_rng(3)
+    choices = (draw.random((40, 11)) < 0.4).astype(np.float32)
+    content = draw.normal(size=(11, 3)).astype(np.float32)
+    monkeypatch.setattr("tasks.retrieval.ease.GRAM_BLOCK", 4)
+    model = fit_ease(sparse.csr_matrix(choices), regularization=4.0, max_items=99, content=content)
+    stacked = np.concatenate([choices, content.T])
+    inverse = np.linalg.inv(stacked.T @ stacked + 4.0 * np.eye(11))
+    assert model.weights == pytest.approx(np.eye(11) - inverse / np.diag(inverse), abs=1e-5)
+
+
+def test_an_item_that_few_chose_profits_from_those_of_its_kind(make_index, make_shard):
+    rows = choose([*draw_choices(), ("u00", "i98", 5.0), ("u01", "i99", 5.0)])
+    ids = [*(f"i{n:02}" for n in range(12)), "i98", "i99"]
+    vectors = np.zeros((14, 2))
+    vectors[:, 1], vectors[[0, 12], :] = 1.0, (1.0, 0.0)
+    alike, blank = make_index(ids, vectors), make_index(ids)
+    config = CandidatesConfig(ease_regularization=20.0)
+    gains = []
+    for index in (alike, blank):
+        shard = make_shard(index, ["u"], history=[("u", "i00", 1.0, 0.0)])
+        pairs = Pairs(np.array([0, 0]), np.array([12, 13]))
+        scores = fit_collaborative(rows, index, config).score_pairs(shard, pairs)
+        gains.append(scores[0] - scores[1])
+    assert gains[0] > gains[1]
+
+
 def test_ease_in_blocks_is_ease_at_once(monkeypatch):
     draw = np.random.default_rng(2)
     choices = sparse.csr_matrix((draw.random((50, 23)) < 0.3).astype(np.float32))

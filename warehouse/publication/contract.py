@@ -50,7 +50,8 @@ import polars as pl
 
 tables = json.load(open("published/latest.json"))["tables"]
 recommendations = pl.scan_parquet("published/" + tables["recommendations"])
-print(recommendations.filter(pl.col("user_id") == "u01").sort("rank").collect())
+mine = recommendations.filter(pl.col("user_id") == "u01").sort("rank")
+print(mine.select("rank", "title", "reason").collect())
 ```
 
 Readers that know Hive partitions, as DuckDB does, add a column `run` from the path.

@@ -1,0 +1,98 @@
+"""What the sources are fitted to: read where a source asks for it, and without what a fold holds out."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tasks.loading.arrays import load_catalog_arrays
+from tasks.loading.history import make_history
+from tasks.loading.inputs import load_source_inputs
+from tasks.retrieval.source import SourceInputs
+from tests.night import Nights, SmallCatalog
+from tests.warehouse.filled_warehouse import insert
+from warehouse.connection import open_warehouse
+
+
+def load(nights: Nights, *, fold: int | None = None) -> tuple[SourceInputs, list[str]]:
+    """The inputs, and the names of the sources that could be fitted to them."""
+    with open_warehouse(nights.folder) as warehouse:
+        context = nights.context()
+        make_history(warehouse, context)
+        arrays = load_catalog_arrays(warehouse, context, fold=fold)
+        return load_source_inputs(warehouse, context, arrays.index, fold=fold), [one.name for one in arrays.sources]
+
+
+@pytest.fixture
+def catalog(catalog: SmallCatalog) -> SmallCatalog:
+    """Two segments, and the sources that read more than vectors."""
+    for number in range(20):
+        catalog.users[f"u{number:02d}"]["segment"] = "even" if number % 2 == 0 else "odd"
+    catalog.more = "[candidates.sources]\naspects = 1.0\nrelations = 1.0\npopularity = 1.0"
+    return catalog
+
+
+def test_aspects_come_with_their_items_and_texts(nights: Nights) -> None:
+    nights.run("ingest")
+    content = dict(nights.rows("select item_id, content_hash from items"))
+    said = {"i03": '{"theme": "exile", "place": "a port"}', "i07": '{"theme": "exile"}'}
+    with open_warehouse(nights.folder) as warehouse:
+        insert(warehouse, "active_fingerprints", {"catalog": "news", "task": "enrich", "fingerprint": "f"})
+        for item, aspects in said.items():
+            insert(warehouse, "enrichments", {"content_hash": content[item], "fingerprint": "f", "aspects": aspects})
+    nights.run("embed", "relations")
+    inputs, sources = load(nights)
+    found = inputs.aspects
+    assert found is not None
+    assert found.names == ["place", "theme"]
+    told = [
+        (int(item), found.names[aspect], text)
+        for item, aspect, text in zip(found.items, found.aspects, found.texts, strict=True)
+    ]
+    assert told == [(3, "place", "a port"), (3, "theme", "exile"), (7, "theme", "exile")]
+    assert (found.vectors[1] == found.vectors[2]).all()
+    assert sources == ["aspects", "popularity"]
+
+
+def test_source_without_input_is_left_out_and_told(nights: Nights) -> None:
+    report = nights.run("ingest", "embed", "relations", "candidates")["candidates"]
+    inputs, sources = load(nights)
+    assert (inputs.aspects, sources) == (None, ["popularity"])
+    assert "sources that had nothing to go by: aspects, relations" in report.notes
+
+
+def test_fold_does_not_know_what_it_holds_out(nights: Nights) -> None:
+    nights.run("ingest", "embed")
+    every, fold = load(nights)[0], load(nights, fold=0)[0]
+    assert every.interactions is not None
+    assert fold.interactions is not None
+    hidden = every.interactions.join(fold.interactions, on=["user_id", "item_id"], how="anti")
+    assert hidden["user_id"].sort().to_list() == [f"u{number:02d}" for number in range(20)]
+    assert total(every) - total(fold) == pytest.approx(total_of(hidden), rel=1e-6)
+
+
+def total(inputs: SourceInputs) -> float:
+    assert inputs.segment_popularity is not None
+    assert set(inputs.segment_popularity["segment"]) == {"even", "odd"}
+    return float(inputs.segment_popularity["popularity"].sum())
+
+
+def total_of(choices: pl.DataFrame) -> float:
+    """Halved every ten years, as popularity is by default."""
+    return float((choices["weight"] * 0.5 ** (choices["age_days"] / 3650.0)).sum())
+
+
+def test_now_is_the_end_of_the_day(nights: Nights) -> None:
+    nights.run("ingest", "embed")
+    # 2026-11-02T00:00 is so many days after 1970.
+    assert load(nights)[0].as_of_day == 20_759.0
+
+
+def test_users_are_sampled_only_for_an_approximate_index(nights: Nights, catalog: SmallCatalog) -> None:
+    nights.run("ingest", "embed")
+    assert load(nights)[0].sample_queries is None
+    catalog.more = "[candidates]\nexact_up_to = 29"
+    nights.run("ingest")
+    queries = load(nights)[0].sample_queries
+    assert queries is not None
+    assert queries.shape == (20, 384)
