@@ -52,7 +52,9 @@ CATALOG = Path(__file__).parent.parent / "examples/catalogs/bbc.toml"
 STAGES = ("ingest", "embed", "topics", "similar", "judge", "rewrite", "candidates", "train")
 AS_OF = date(2026, 11, 1)
 N_READERS = 200
-SEED = 5
+DEVELOPMENT_SEED, SEED = 5, 6
+"""Readers, days and noise of the runs in which things were still decided, and of the run that only confirms."""
+
 SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 TOML = """
 name = "hidden"
@@ -89,12 +91,12 @@ truth = ["judge"]
 """
 
 
-def read_articles(data: Path) -> list[Article]:
+def read_articles(data: Path, *, seed: int) -> list[Article]:
     """All different BBC articles; their days are made up: an order by hash, for the files state none."""
     catalog = load_catalog(CATALOG, {"data": str(data.resolve())})
     records = pl.concat([batch.records for batch in read_batches(catalog.items[0], "items")])
     rows = records.unique(["title", "text"], keep="first", maintain_order=True).sort("item_id")
-    days = np.argsort(np.argsort(hash_ids(rows["item_id"], SEED)))
+    days = np.argsort(np.argsort(hash_ids(rows["item_id"], seed)))
     return [
         Article(row["item_id"], row["category"], row["title"], row["text"], int(day))
         for row, day in zip(rows.iter_rows(named=True), days, strict=True)
@@ -133,7 +135,7 @@ def run_stages(context: StepContext) -> None:
         print(f"{stage}: {time.monotonic() - clock:.1f} s; {'; '.join(report.notes)}", flush=True)
 
 
-def measure(context: StepContext, readers: Sequence[Reader], shelf: Shelf) -> Measured:
+def measure(context: StepContext, readers: Sequence[Reader], shelf: Shelf, *, seed: int) -> Measured:
     """Every system on the held-out readers, by the rules without noise."""
     with open_warehouse(context.folder, read_only=True) as warehouse:
         rows = read_learning_rows(Setting(context, warehouse))
@@ -154,7 +156,7 @@ def measure(context: StepContext, readers: Sequence[Reader], shelf: Shelf) -> Me
     oracle = _oracle(worth, ids)
     within = oracle.join(rows.test.select("user_id", "item_id"), on=["user_id", "item_id"], how="semi")
     systems = {
-        "random": draw_random_lists(tested, ids, seen=nobody, k=10, seed=SEED),
+        "random": draw_random_lists(tested, ids, seen=nobody, k=10, seed=seed),
         **source_lists(rows),
         f"{PRODUCT} without profile features": scored_list(rows, _rank_without_profiles(context, rows)),
         PRODUCT: scored_list(rows, scores),
@@ -162,7 +164,9 @@ def measure(context: StepContext, readers: Sequence[Reader], shelf: Shelf) -> Me
         ORACLE: oracle,
     }
     return Measured(
-        {name: _evaluate(lists, truth) for name, lists in systems.items()}, _curve(context, rows, truth), rows.n_labels
+        {name: _evaluate(lists, truth) for name, lists in systems.items()},
+        _curve(context, rows, truth, seed=seed),
+        rows.n_labels,
     )
 
 
@@ -193,15 +197,17 @@ def _evaluate(lists: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
     return evaluate_lists(lists, truth, cutoffs=(10,), relevant_grade=3).per_user
 
 
-def _curve(context: StepContext, rows: LearningRows, truth: pl.DataFrame) -> dict[int, dict[str, Interval | None]]:
+def _curve(
+    context: StepContext, rows: LearningRows, truth: pl.DataFrame, *, seed: int
+) -> dict[int, dict[str, Interval | None]]:
     curve: dict[int, dict[str, Interval | None]] = {}
     for share in SHARES:
-        part = rows.keep_share(share, seed=SEED)
+        part = rows.keep_share(share, seed=seed)
         found = {}
         for name in ("linear", PRODUCT):
             scores = RANKERS[name](part, context.catalog.ranking, context.threads)
             values = _evaluate(scored_list(rows, scores), truth)["ndcg@10"].to_numpy()
-            found[name] = mean_of(values, seed=SEED)
+            found[name] = mean_of(values, seed=seed)
         curve[part.n_labels] = found
         print(part.n_labels, {name: show(figure) for name, figure in found.items()}, flush=True)
     return curve
@@ -212,16 +218,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with bbc-news-summary.zip")
     parser.add_argument("--pairs", type=int, default=120, help="judged pairs of each reader that is learnt from")
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help=f"{DEVELOPMENT_SEED} gives the readers of the earlier runs"
+    )
     parser.add_argument("--warehouse", type=Path, help="keep the warehouse here; default: a temporary folder")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/bbc_hidden_preferences.md"))
     given = parser.parse_args(arguments)
-    articles, readers = read_articles(given.data), draw_readers(N_READERS, seed=SEED)
+    articles, readers = read_articles(given.data, seed=given.seed), draw_readers(N_READERS, seed=given.seed)
     shelf = build_shelf(articles)
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.warehouse or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         catalog = load_catalog(write_catalog(folder, articles, readers, pairs=given.pairs))
-        judge = HiddenJudge(readers, shelf, seed=SEED)
+        judge = HiddenJudge(readers, shelf, seed=given.seed)
         with LoopbackServer(judge) as server:
             endpoint = EndpointSettings(
                 "default",
@@ -240,11 +249,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 threads=os.cpu_count() or 1,
             )
             run_stages(context)
-        measured = measure(context, readers, shelf)
+        measured = measure(context, readers, shelf, seed=given.seed)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     picture = given.output.with_suffix(".png")
     text = describe(
-        measured, seed=SEED, readers=len(readers), articles=len(articles), pairs=given.pairs, picture=picture
+        measured, seed=given.seed, readers=len(readers), articles=len(articles), pairs=given.pairs, picture=picture
     )
     given.output.write_text(text, encoding="utf-8")
     print(text)

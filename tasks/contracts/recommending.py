@@ -42,12 +42,12 @@ class CandidatesConfig(Section):
         "dense_profile": 1.0,
         "dense_history": 1.0,
         "bm25": 1.0,
-        "relations": 1.0,
-        "item_to_item": 1.0,
+        "relations": 0.5,
+        "item_to_item": 0.5,
         "collaborative": 1.0,
-        "popularity": 1.0,
-        "recent_popularity": 1.0,
-        "new_arrivals": 0.5,
+        "popularity": 0.5,
+        "recent_popularity": 0.25,
+        "new_arrivals": 0.25,
     }
     fusion: Literal["reciprocal-rank", "weighted-scores"] = "reciprocal-rank"
     per_source: Annotated[int, Field(ge=1, le=10_000)] = 100

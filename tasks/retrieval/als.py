@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from tasks.retrieval.item_index import FloatMatrix, FloatVector, IntVector
 
-REGULARIZATION = 5.0
-CONFIDENCE = 5.0
+REGULARIZATION = 100.0
+CONFIDENCE = 20.0
 """Confidence of a choice of weight 1; that of what a user did not choose is 1."""
 ITERATIONS = 15
 SEED = 7

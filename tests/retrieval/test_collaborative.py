@@ -29,7 +29,7 @@ def draw_choices(n_users=40, n_items=12, seed=0):
     draw = np.random.default_rng(seed)
     taste = draw.integers(0, 2, n_users)
     likes = draw.random((n_users, n_items)) < np.where((np.arange(n_items) % 2)[None, :] == taste[:, None], 0.6, 0.1)
-    return [(f"u{user:02}", f"i{item:02}", 10 * item) for user, item in np.argwhere(likes)]
+    return [(f"u{user:03}", f"i{item:02}", 10 * item) for user, item in np.argwhere(likes)]
 
 
 def test_ease_is_the_closed_form():
@@ -63,7 +63,7 @@ def test_content_counts_as_further_rows(monkeypatch):
 
 
 def test_an_item_that_few_chose_profits_from_those_of_its_kind(make_index, make_shard):
-    rows = choose([*draw_choices(), ("u00", "i98", 5.0), ("u01", "i99", 5.0)])
+    rows = choose([*draw_choices(), ("u000", "i98", 5.0), ("u001", "i99", 5.0)])
     ids = [*(f"i{n:02}" for n in range(12)), "i98", "i99"]
     vectors = np.zeros((14, 2))
     vectors[:, 1], vectors[[0, 12], :] = 1.0, (1.0, 0.0)
@@ -143,7 +143,7 @@ def test_people_of_a_taste_get_items_of_that_taste(make_index, make_shard, model
     config = CandidatesConfig(
         collaborative_model=model, ease_max_items=ease_max_items, ease_regularization=1.0, als_factors=2
     )
-    source = fit_collaborative(choose(draw_choices()), index, config)
+    source = fit_collaborative(choose(draw_choices(n_users=400)), index, config)
     history = [("new", f"i{n:02}", 1.0, 0.0) for n in (0, 2, 4, 6)]
     shard = make_shard(index, ["new", "blank"], history=history)
     found = source.retrieve(shard, np.array([9, 9])).filter(~pl.col("item").is_in([0, 2, 4, 6]))
@@ -187,8 +187,8 @@ def test_a_user_unknown_to_the_fit_is_scored_like_one_with_the_same_history(make
     rows = choose(draw_choices())
     source = fit_collaborative(rows, index, CandidatesConfig())
     assert isinstance(source, Collaborative)
-    known = [(item, 1.0, 0.0) for user, item in rows.select("user_id", "item_id").iter_rows() if user == "u00"]
-    shard = make_shard(index, ["u00", "new"], history=[(user, *row) for row in known for user in ("u00", "new")])
+    known = [(item, 1.0, 0.0) for user, item in rows.select("user_id", "item_id").iter_rows() if user == "u000"]
+    shard = make_shard(index, ["u000", "new"], history=[(user, *row) for row in known for user in ("u000", "new")])
     users, items = np.divmod(np.arange(24), 12)
     scores = source.score_pairs(shard, Pairs(users, items)).reshape(2, 12)
     assert np.array_equal(scores[0], scores[1])
