@@ -16,7 +16,6 @@ from prefect.cache_policies import NO_CACHE
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.evaluation.baselines import draw_random_lists, lists_of_sources, popular_lists
-from tasks.evaluation.leakage import find_shared_users
 from tasks.evaluation.measuring import DEPTH, measure_all, measure_slices
 from tasks.evaluation.table import ALL
 from tasks.gating import check_suite
@@ -68,7 +67,7 @@ def evaluate(context: StepContext) -> StepReport:
 def _check_leakage(warehouse: Warehouse, context: StepContext, measured: MeasuredRows, known: ShardHistory) -> None:
     """Run the suite `leakage`."""
     frames = {
-        "shared_users": find_shared_users(measured.users, measured.learnt_from),
+        "shared_users": measured.shared_users,
         "leaked_pairs": find_leaked_pairs(warehouse, measured, known),
         "future_pairs": warehouse.query("queries/future_pairs", as_of_end=context.as_of_end),
         "telling_features": measured.evidence.telling(),

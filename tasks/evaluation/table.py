@@ -90,12 +90,7 @@ def tabulate(
     )  # fmt: skip
     means = bootstrap_means(wide, wide.columns, seed=seed, n_resamples=n_resamples)
     differences = bootstrap_means(gaps, gaps.columns, seed=seed, n_resamples=n_resamples)
-    p_values = randomisation_test(gaps, gaps.columns, seed=seed)
-    rivals = [name for name in ordered if name != reference]
-    adjusted: dict[str, float] = {}
-    for metric in metrics:
-        names = [_column(rival, metric) for rival in rivals]
-        adjusted |= dict(zip(names, adjust_holm([p_values[name] for name in names]), strict=True))
+    p_values, adjusted = _test(gaps, [name for name in ordered if name != reference], metrics, seed=seed)
     rows: list[dict[str, object]] = []
     for system in ordered:
         for metric in metrics:
@@ -123,6 +118,18 @@ def to_markdown(table: pl.DataFrame, metrics: Sequence[str]) -> str:
             cells.append(f"{row['mean']:.4f}{interval}")
         lines.append(f"| {system} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _test(
+    gaps: pl.DataFrame, rivals: Sequence[str], metrics: Sequence[str], *, seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """p-values by column, and the same corrected over the rivals of each metric."""
+    p_values = randomisation_test(gaps, gaps.columns, seed=seed)
+    adjusted: dict[str, float] = {}
+    for metric in metrics:
+        names = [_column(rival, metric) for rival in rivals]
+        adjusted |= dict(zip(names, adjust_holm([p_values[name] for name in names]), strict=True))
+    return p_values, adjusted
 
 
 def _column(system: str, metric: str) -> str:

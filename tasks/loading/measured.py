@@ -6,12 +6,14 @@ the split, at most MAX_USERS by the hash of the id: an interval from 10,000 user
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
 from tasks.contracts.context import StepContext
-from tasks.evaluation.leakage import FeatureEvidence
+from tasks.evaluation.leakage import FeatureEvidence, find_shared_users
 from tasks.loading.truth import read_truth
 from tasks.ranking.hashing import hash_ids
 from tasks.ranking.model import TrainedRanker, score_rows
@@ -22,21 +24,22 @@ from warehouse.outputs import latest_output
 
 MAX_USERS = 10_000
 FOLD = 0
+LEARNT = ("train", "validation")
 
 
 @dataclass(frozen=True)
 class MeasuredRows:
     """candidates: user_id, item_id, every `<source>_rank`, fused_rank (null: not found by it), score.
 
-    users: ids of the measured users, sorted; n_test_users: of how many. truth: see read_truth. learnt_from: how a user
-    was met in training ("train", "validation") to ids. evidence: how well each feature alone tells relevant items.
+    users: ids of the measured users, sorted; n_test_users: of how many. truth: see read_truth. shared_users: user_id and
+    met_as of those among them whom the model learnt from. evidence: how well each feature alone tells relevant items.
     """
 
     candidates: pl.DataFrame
     users: pl.Series
     n_test_users: int
     truth: pl.DataFrame
-    learnt_from: dict[str, pl.Series]
+    shared_users: pl.DataFrame
     evidence: FeatureEvidence
 
 
@@ -48,12 +51,7 @@ def read_measured(
     Time O(rows of test users x trees); memory O(shard) for features, and O(rows of measured users) for places and scores.
     """
     paths = latest_output(warehouse, catalog=context.catalog.name, stage="features-holdout", needs="train")
-    splits = pl.concat([pl.read_parquet(path, columns=["user_id", "fold", "split"]).unique() for path in paths])
-    tested = splits.filter((pl.col("split") == "test") & (pl.col("fold") == FOLD))["user_id"].unique().sort()
-    users = tested
-    if len(tested) > max_users:
-        order = pl.DataFrame({"user_id": tested, "place": hash_ids(tested, context.catalog.ranking.seed)})
-        users = order.sort("place", "user_id")["user_id"].head(max_users).sort()
+    users, n_test_users = _choose_users(paths, seed=context.catalog.ranking.seed, max_users=max_users)
     evidence = FeatureEvidence(ranker.feature_names)
     parts: list[pl.DataFrame] = []
     truths: list[pl.DataFrame] = []
@@ -67,9 +65,9 @@ def read_measured(
     return MeasuredRows(
         candidates=pl.concat(parts, how="diagonal_relaxed"),
         users=users,
-        n_test_users=len(tested),
+        n_test_users=n_test_users,
         truth=pl.concat(truths),
-        learnt_from=_learnt_from(splits, ranker),
+        shared_users=_find_shared(paths, users, ranker),
         evidence=evidence,
     )
 
@@ -91,14 +89,30 @@ def _gather(evidence: FeatureEvidence, rows: pl.DataFrame, truth: pl.DataFrame, 
     evidence.add(chosen.select("user_id", relevant.alias("is_relevant"), *evidence.features))
 
 
-def _learnt_from(splits: pl.DataFrame, ranker: TrainedRanker) -> dict[str, pl.Series]:
-    """Users of whom the shards say that they are for training, and those whom the model's own split put there.
+def _choose_users(paths: Sequence[Path], *, seed: int, max_users: int) -> tuple[pl.Series, int]:
+    """The test users of fold 0 with the lowest hashes, sorted, and how many test users there are."""
+    kept = pl.DataFrame(schema={"user_id": pl.String, "place": pl.UInt64})
+    n_users = 0
+    for path in paths:
+        rows = pl.read_parquet(path, columns=["user_id", "fold", "split"])
+        own = rows.filter((pl.col("split") == "test") & (pl.col("fold") == FOLD))["user_id"].unique()
+        n_users += len(own)
+        placed = pl.DataFrame({"user_id": own}).with_columns(pl.Series("place", hash_ids(own, seed), dtype=pl.UInt64))
+        kept = pl.concat([kept, placed]).sort("place", "user_id").head(max_users)
+    return kept["user_id"].sort(), n_users
+
+
+def _find_shared(paths: Sequence[Path], users: pl.Series, ranker: TrainedRanker) -> pl.DataFrame:
+    """Measured users whom the shards put into training too, and those whom the model's own split put there.
 
     The second matters where the model is an older one: under another seed it learnt from users who are test users now.
     """
-    met = {name: splits.filter(pl.col("split") == name)["user_id"].unique() for name in ("train", "validation")}
+    found = []
+    for path in paths:
+        rows = pl.read_parquet(path, columns=["user_id", "split"])
+        met = {name: rows.filter(pl.col("split") == name)["user_id"] for name in LEARNT}
+        found.append(find_shared_users(users, met))
     if ranker.split:
-        users = splits["user_id"].unique().sort()
         settings = ranker.split
         own = split_of(
             users,
@@ -106,5 +120,5 @@ def _learnt_from(splits: pl.DataFrame, ranker: TrainedRanker) -> dict[str, pl.Se
             validation_share=settings["validation_share"],
             test_share=settings["test_share"],
         )
-        met |= {f"{name} of the model": users.filter(own == name) for name in ("train", "validation")}
-    return met
+        found.append(find_shared_users(users, {f"{name} of the model": users.filter(own == name) for name in LEARNT}))
+    return pl.concat(found).unique().sort("user_id", "met_as")

@@ -3,7 +3,8 @@
     splits  truth  training_rows    who is held out, what counts as relevant, which rows the ranker learns from
     feature_table  features         the columns of a pair: what each means, and how it is computed
     inputs                          what the features are computed from
-    history_features  affinity  neighbour_features    the parts of `features` that read a user's history
+    source_features  time_features  overlap_features  history_features  affinity  neighbour_features  profile_features
+    query_features                  the parts of `features`
     model                           training, scoring and the text that a model is stored as
     top_n  reasons                  the list that is published, and why each item stands in it
 

@@ -7,7 +7,7 @@ What a source is
     dense_profile  dense_history  rewritten_query  aspects      by vectors; interests sums a history up in centroids
     bm25                                                        by words
     relations                                                   by series, author, sequel and the like
-    item_to_item  collaborative                                 by what the same people chose
+    item_to_item  collaborative                                 by what the same people chose (choices, ease, als)
     popularity  recent_popularity  new_arrivals                 the same for everybody (shared_order)
     exploration                                                 by chance, with its propensity
 How vectors are searched

@@ -13,6 +13,7 @@ import pytest
 
 from tasks.contracts.errors import GateFailedError
 from tasks.loading.history import make_history
+from tasks.loading.measured import read_measured
 from tests.night import Nights, SmallCatalog
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.outputs import latest_output
@@ -204,3 +205,16 @@ def test_what_is_held_out_changes_no_feature(nights: Nights, catalog: SmallCatal
     assert nights.output("features-holdout").sort("fold", "user_id", "item_id").equals(before)
     grades = nights.column("select count(*) from interactions where event = 'like'")
     assert grades[0] != 80
+
+
+def test_of_many_test_users_those_with_the_lowest_hashes_are_measured(
+    finished: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = finished.output("features-holdout").filter(pl.col("split") == "test")["user_id"].n_unique()
+    monkeypatch.setattr(
+        "tasks.evaluate.read_measured",
+        lambda warehouse, context, ranker: read_measured(warehouse, context, ranker, max_users=2),
+    )
+    report = finished.run("evaluate")["evaluate"]
+    assert f"{tested - 2} of {tested} test users left out by the hash of their id" in report.notes
+    assert finished.value("select max(n_users) from metrics where run_id = 'r002'") <= 2

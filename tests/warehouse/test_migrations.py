@@ -89,3 +89,22 @@ def test_runs_of_an_older_warehouse_are_kept(connection: duckdb.DuckDBPyConnecti
     connection.execute("update runs set status = 'partial'")
     with pytest.raises(duckdb.ConstraintException):
         connection.execute("update stage_runs set status = 'unheard of'")
+
+
+def test_metrics_of_an_older_warehouse_are_those_of_the_whole_truth(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    for path in sorted((SQL_FOLDER / "migrations").glob("*.sql")):
+        if path.name < "0010":
+            (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    migrate(connection, folder=tmp_path)
+    connection.execute(
+        "insert into metrics (run_id, catalog, ranker, metric, k, value, n_users, as_of, created_at)"
+        " values ('r1', 'news', 'bm25', 'ndcg', 10, 0.5, 7, '2026-11-01', '2026-11-01 03:15:00')"
+    )
+    migrate(connection)
+    found = connection.execute("select ranker, slice, metric, k, value, p_value, n_users from metrics").fetchall()
+    assert found == [("bm25", "all", "ndcg", 10, 0.5, None, 7)]
+    connection.execute("insert into metrics by name select * replace ('topic:sport' as slice) from metrics")
+    with pytest.raises(duckdb.ConstraintException):
+        connection.execute("insert into metrics select * from metrics")
