@@ -33,7 +33,8 @@ from warehouse.outputs import latest_output
 
 CATALOGS = Path(__file__).parent.parent / "examples/catalogs"
 STAGES = (
-    "ingest", "enrich", "embed", "topics", "similar", "judge", "quality", "candidates", "train", "score", "evaluate",
+    "ingest", "enrich", "embed", "topics", "similar", "relations", "judge", "quality", "rewrite", "candidates", "train",
+    "score", "rerank", "explain", "evaluate", "publish",
 )  # fmt: skip
 AS_OF = date(2026, 11, 1)
 SHOWN = ("ndcg@10", "precision@10", "recall@10", "map@10", "mrr@10", "coverage@10")

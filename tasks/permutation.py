@@ -8,8 +8,11 @@ can't take away. Time n_shuffles x that of training, memory O(labelled rows).
 from __future__ import annotations
 
 import polars as pl
+from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
+from tasks.contracts.report import StepReport
 from tasks.evaluation.permutation import PermutationTest, run_permutation_test
 from tasks.gating import check_suite
 from tasks.loading.history import make_history
@@ -22,7 +25,8 @@ from warehouse.connection import Warehouse, open_warehouse
 from warehouse.outputs import latest_output
 
 
-def check_permutation(context: StepContext, *, n_shuffles: int = 10) -> PermutationTest:
+@task(name="permutation", cache_policy=NO_CACHE)
+def permutation(context: StepContext, *, n_shuffles: int = 10) -> StepReport:
     """Run the test and store its result. Raises GateFailedError when shuffled labels could be guessed.
 
     The stage train must have run. With 95 % confidence, two-sided: one honest test of forty fails by chance.
@@ -37,17 +41,18 @@ def check_permutation(context: StepContext, *, n_shuffles: int = 10) -> Permutat
             seed=context.catalog.ranking.seed,
             relevant_grade=context.catalog.relevance.relevant_grade,
         )
-        frame = pl.DataFrame(
-            {
-                "lead": [found.lead.mean],
-                "lead_low": [found.lead.low],
-                "lead_high": [found.lead.high],
-                "ranker": [found.ranker],
-                "chance": [found.chance],
-            }
-        )
-        check_suite("permutation", warehouse, context, frames={"permutation": frame})
-    return found
+        check_suite("permutation", warehouse, context, frames={"permutation": _as_frame(found)})
+    note = (
+        f"NDCG@10 {found.ranker:.4f} with shuffled labels, {found.chance:.4f} at random: difference {found.lead.mean:+.4f}"
+        f" [{found.lead.low:+.4f}, {found.lead.high:+.4f}] over {found.n_users} users and {n_shuffles} shuffles"
+    )
+    return StepReport(stage="permutation", catalog=context.catalog.name, rows_in=rows.height, notes=(note,))
+
+
+def _as_frame(found: PermutationTest) -> pl.DataFrame:
+    """What the suite looks at."""
+    lead = found.lead
+    return pl.DataFrame({"lead": [lead.mean], "lead_low": [lead.low], "lead_high": [lead.high]})
 
 
 def _read_rows(warehouse: Warehouse, context: StepContext) -> pl.DataFrame:

@@ -257,12 +257,19 @@ def explain(
 
 
 @app.command()
-def evaluate(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
+def evaluate(
+    context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None,
+    permutation: Annotated[int, typer.Option(min=0, help="Then train so often on shuffled labels, which must teach nothing.")] = 0,
+) -> None:  # fmt: skip
     """Measure every ranker on users that LambdaMART never saw.
 
-    Example: nightjar evaluate
+    Example: nightjar evaluate --permutation 10
     """
     _run_stage(context, "evaluate", catalog, param, as_of)
+    if permutation:
+        from flows.permutation import permutation_flow
+
+        permutation_flow(make_request(context, catalogs=catalog, params=param, as_of=as_of), n_shuffles=permutation)
 
 
 @app.command()
