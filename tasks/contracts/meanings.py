@@ -98,8 +98,8 @@ MEANINGS: Mapping[str, str] = {
     "judge.middle_share": "share that is drawn from the next ranks, ten times as many as are wanted; the rest at random",
     "judge.max_users": "the most users of whom pairs are judged",
     "judge.seed": "another seed draws other pairs",
-    "candidates.sources": "candidate sources and their weights in the fusion (exploration takes no part in it); a source that is not"
-    " named is not used",
+    "candidates.sources": "candidate sources and their weights in the fusion (exploration takes no part in it); a source that is"
+    " not named is not used",
     "candidates.fusion": "`reciprocal-rank`: by places alone; `weighted-scores`: by standardised scores times weights",
     "candidates.per_source": "how many items each source proposes to a user",
     "candidates.total": "how many candidates a user keeps after fusion",

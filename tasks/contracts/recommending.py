@@ -127,7 +127,7 @@ class RankingConfig(Section):
     num_leaves: Annotated[int, Field(ge=2)] = 15
     min_data_in_leaf: Annotated[int, Field(ge=1)] = 20
     max_rounds: Annotated[int, Field(ge=1)] = 400
-    early_stopping_rounds: Annotated[int, Field(ge=1)] = 40
+    early_stopping_rounds: Annotated[int, Field(ge=1)] = 100
     tuning_trials: Annotated[int, Field(ge=0, le=1000)] = 0
     tuning_seconds: Annotated[float, Field(gt=0)] = 600.0
     promotion_level: Annotated[float, Field(gt=0, lt=1)] = 0.95

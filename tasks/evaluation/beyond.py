@@ -110,8 +110,9 @@ def _popularity(top: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
 
     def mean_choosers(pairs: pl.DataFrame, name: str) -> pl.DataFrame:
         counted = pairs.join(chosen, on="item_id", how="left").with_columns(pl.col("n_users").fill_null(0.0))
+        counted = counted.sort("user_id", "item_id")
         information = -((pl.col("n_users") + 1.0) / (around.n_users + 1.0)).log(2.0)
-        return counted.group_by("user_id").agg(
+        return counted.group_by("user_id", maintain_order=True).agg(
             pl.col("n_users").mean().alias(name), information.mean().alias("novelty")
         )
 
@@ -129,13 +130,16 @@ def _calibration(top: pl.DataFrame, around: Surroundings) -> pl.DataFrame:
     mixed = both.join(listed, on=["user_id", "label"], how="left").with_columns(pl.col("q").fill_null(0.0))
     smooth = (1.0 - SMOOTHING) * pl.col("q") + SMOOTHING * pl.col("p")
     divergence = (pl.col("p") * (pl.col("p") / smooth).log(2.0)).sum()
-    return mixed.filter(pl.col("p") > 0).group_by("user_id").agg(calibration_kl=divergence)
+    ordered = mixed.filter(pl.col("p") > 0).sort("user_id", "label")
+    return ordered.group_by("user_id", maintain_order=True).agg(calibration_kl=divergence)
 
 
 def _topic_mix(pairs: pl.DataFrame, topics: pl.DataFrame, name: str) -> pl.DataFrame:
-    """user_id, label and the label's share of the user's items; each item's own shares sum to 1."""
+    """user_id, label and the label's share of the user's items; each item's own shares sum to 1. Summed in order of ids."""
+    topics = topics.sort("item_id", "label")
     whole = pl.col("share") / pl.col("share").sum().over("item_id")
     shares = topics.filter(pl.col("share") > 0).select("item_id", "label", whole.alias("share"))
     rows = pairs.join(shares, on="item_id").with_columns(amount=pl.col("weight") * pl.col("share"))
-    mix = rows.group_by("user_id", "label").agg(pl.col("amount").sum())
+    rows = rows.sort("user_id", "label", "item_id")
+    mix = rows.group_by("user_id", "label", maintain_order=True).agg(pl.col("amount").sum())
     return mix.select("user_id", "label", (pl.col("amount") / pl.col("amount").sum().over("user_id")).alias(name))

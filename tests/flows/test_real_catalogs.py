@@ -90,7 +90,7 @@ def bbc(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Finished
 def movielens(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Finished:
     """With a model that learns in fewer and larger steps; the films' titles say little, so that no model embeds them."""
     catalog = load_catalog(CATALOGS / "movielens-100k.toml", {"data": str(shared_data)})
-    quick = {"max_rounds": 60, "early_stopping_rounds": 15, "learning_rate": 0.1}
+    quick = {"max_rounds": 200, "early_stopping_rounds": 60, "learning_rate": 0.06}
     with pytest.MonkeyPatch.context() as patched:
         plug_embedder(patched, HashingEmbedder())
         return run_catalog(tmp_path_factory.mktemp("movielens"), changed(catalog, ranking=quick), day=date(1998, 5, 1))

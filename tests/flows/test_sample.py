@@ -191,8 +191,8 @@ def test_run_is_on_record_stage_by_stage(sample: Nightly, first: Night) -> None:
         f"select stage from stage_runs {run} and catalog in ('news', 'all') order by started_at"
     )
     assert stages == [
-        "ingest", "ingest gate", "enrich", "embed", "topics", "similar", "judge", "quality", "candidates", "train", "score",
-        "evaluate", "publish",
+        "ingest", "ingest gate", "enrich", "embed", "topics", "similar", "relations", "judge", "quality", "rewrite",
+        "candidates", "train", "score", "rerank", "explain", "evaluate", "publish",
     ]  # fmt: skip
     assert sample.nights.column(f"select distinct status from stage_runs {run}") == ["completed"]
 
