@@ -73,6 +73,15 @@ def split_summary(summary: str) -> tuple[list[str], list[str]]:
     return wanted, list(dict.fromkeys(avoided))
 
 
+def keep_wanted(summary: str) -> str:
+    """The summary without what it says is avoided, to search by: "avoids opinion polls" is no reason to look for polls.
+
+    >>> keep_wanted("Loves chess, but can't stand football.")
+    'Loves chess'
+    """
+    return " ".join(split_summary(summary)[0])
+
+
 def _cut_avoidances(sentence: str) -> tuple[str, list[str]]:
     """(the sentence without what it says is avoided, what that is)."""
     avoided: list[str] = []

@@ -16,12 +16,14 @@ from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import ConfigError
 from tasks.embedding.protocol import Embedder, Progress
+from tasks.labelers.avoidances import keep_wanted
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 
 BATCH = 512
 ITEM_FIELDS = frozenset({"title", "text", "author"})
 ENRICHED_FIELDS = frozenset({"summary", "mood", "audience", "themes", "keywords"})
+WANTED_ONLY = "without what the summary says is avoided, rules of version 1"
 USER_FIELDS = frozenset({"summary", "interests", "hobbies", "skills", "job", "onboarding"})
 
 
@@ -41,9 +43,14 @@ def embed_items(warehouse: Warehouse, context: StepContext, embedder: Embedder, 
 
 
 def embed_users(warehouse: Warehouse, context: StepContext, embedder: Embedder, *, fingerprint: str) -> int:
-    """Embed the active users with a profile and without a vector under the fingerprint; how many."""
+    """Embed the active users with a profile and without a vector under the fingerprint; how many.
+
+    What a summary says is avoided is left out; a profile of which nothing is left gets a vector of zeros: no direction.
+    """
     space = context.catalog.user_space
-    frames = warehouse.stream("queries/users_to_embed", rows=BATCH, user_space=space, fingerprint=fingerprint)
+    found = warehouse.stream("queries/users_to_embed", rows=BATCH, user_space=space, fingerprint=fingerprint)
+    wanted = pl.col("summary").map_elements(keep_wanted, return_dtype=pl.String)
+    frames = (frame.with_columns(wanted) for frame in found)
     template = context.catalog.text.user
     return embed_frames(warehouse, context, embedder, frames=frames, template=template, fingerprint=fingerprint)
 
@@ -67,7 +74,7 @@ def text_fingerprints(context: StepContext, embedder: Embedder, *, enriched: str
     fields_of(template.user, allowed=USER_FIELDS, key="text.user")
     of_enriched = enriched if fields & ENRICHED_FIELDS else None
     of_items = hash_config(embedder.fingerprint, template.item, template.max_chars, of_enriched)
-    return of_items, hash_config(embedder.fingerprint, template.user, template.max_chars)
+    return of_items, hash_config(embedder.fingerprint, template.user, template.max_chars, WANTED_ONLY)
 
 
 def fields_of(template: str, *, allowed: frozenset[str], key: str) -> set[str]:
@@ -106,6 +113,7 @@ def embed_frames(
     for frame in frames:
         texts = [render_text(template, row, max_chars=context.catalog.text.max_chars) for row in frame.to_dicts()]
         vectors = embedder.encode(texts, on_progress=_further(context, done))
+        vectors[[not text for text in texts]] = 0.0
         rows = pl.DataFrame(
             {
                 "content_hash": frame["content_hash"],

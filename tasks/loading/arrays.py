@@ -18,6 +18,7 @@ from tasks.contracts.context import StepContext
 from tasks.contracts.errors import MissingInputError
 from tasks.loading.fields import load_item_fields, load_user_fields
 from tasks.loading.inputs import load_source_inputs
+from tasks.loading.profile_texts import profile_texts
 from tasks.loading.queries import load_user_queries
 from tasks.loading.shard_history import load_shard_history
 from tasks.ranking.inputs import ItemFacts, build_item_facts
@@ -27,8 +28,6 @@ from tasks.retrieval.source import Source
 from tasks.retrieval.user_shard import ForeignHistory, UserShard, build_user_shard
 from warehouse.connection import Warehouse
 from warehouse.vectors import read_vectors
-
-PROFILE_FIELDS = ("interests", "hobbies", "summary", "onboarding")
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,7 @@ def load_shard(
     catalog, ids = context.catalog, list(user_ids)
     scope = {"user_space": catalog.user_space, "user_ids": ids}
     profiles = warehouse.query("queries/shard_profiles", **scope)
-    text = pl.concat_str(PROFILE_FIELDS, separator=" ", ignore_nulls=True).str.strip_chars()
-    users = profiles.select("user_id", "segment", profile_text=text)
+    users = profile_texts(profiles).select("user_id", "segment", "profile_text", "wanted_text")
     users = users.with_columns(load_user_fields(warehouse, context, users["user_id"]).get_columns())
     found, known = read_vectors(warehouse, "queries/user_vectors", catalog=catalog.name, **scope)
     width = index.vectors.shape[1]

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from tasks.contracts.context import StepContext
 from tasks.labeling.sampling import Pool, pool_depth
-from tasks.loading.arrays import PROFILE_FIELDS, aligned
+from tasks.loading.arrays import aligned
 from tasks.loading.history import make_history
+from tasks.loading.profile_texts import profile_texts
 from tasks.retrieval.bm25 import Bm25
 from tasks.retrieval.dense_profile import DenseProfile
 from tasks.retrieval.exact_search import ExactSearch
@@ -69,9 +70,8 @@ class PoolLoader:
         """The pool of some users (column user_id); n_seen is how many items of each can't be drawn, so to read deeper."""
         catalog, ids = self._context.catalog, users["user_id"].to_list()
         scope = {"user_space": catalog.user_space, "user_ids": ids}
-        texts = self._warehouse.query("queries/shard_profiles", **scope).select(
-            "user_id", profile_text=pl.concat_str(PROFILE_FIELDS, separator=" ", ignore_nulls=True)
-        )
+        profiles = self._warehouse.query("queries/shard_profiles", **scope)
+        texts = profile_texts(profiles).select("user_id", "profile_text", "wanted_text")
         found, known = read_vectors(self._warehouse, "queries/user_vectors", catalog=catalog.name, **scope)
         width = self._index.vectors.shape[1]
         vectors = (

@@ -56,7 +56,7 @@ class Bm25:
 
     def _queries(self, shard: UserShard) -> sparse.csr_matrix:
         weights: list[dict[int, float]] = []
-        for text in shard.profile_texts:
+        for text in shard.wanted_texts:
             known = (self._vocabulary.get(word) for word in split_words(text))
             weights.append({word: 1.0 for word in known if word is not None})
         users, entries = shard.liked_entries(self._limit)

@@ -41,7 +41,8 @@ class UserQueries:
 class UserShard:
     """u users. Entries indptr[i] to indptr[i + 1] of the history_* arrays are user i's, newest first.
 
-    profile_vectors: (u, d) unit rows, zero where has_profile is False. profile_texts: "" where there is none.
+    profile_vectors: (u, d) unit rows, zero where has_profile is False. profile_texts: "" where there is none; wanted_texts: the
+    same without what the user says to avoid.
     history_items: position in the index, -1 for an item of another catalog. history_weights: event weight, halved every
     half-life; <= 0 says dislike, and only `seen` heeds it. history_ages: days. history_rows: the row of the item's
     vector and title in item_vectors (v, d) and item_titles, which hold each distinct item of the histories once.
@@ -54,6 +55,7 @@ class UserShard:
     profile_vectors: FloatMatrix
     has_profile: BoolVector
     profile_texts: list[str]
+    wanted_texts: list[str]
     indptr: IntVector
     history_items: IntVector
     history_weights: FloatVector
@@ -99,7 +101,8 @@ def build_user_shard(
     users: user_id, profile_text (may be null); row i of profile_vectors (u, d) is user i's, zero or NaN: none.
     history: HISTORY_COLUMNS, items of this catalog; rows of other users or of unknown items are ignored, and several
     rows of one pair become one (weights add up, the youngest age). seen: user_id, item_id; without it the history.
-    blocked: user_id, item_id. Other columns of users are its segment and the fields of the rules.
+    blocked: user_id, item_id. Without a column wanted_text all of profile_text is wanted. Other columns of users are its
+    segment and the fields of the rules.
     Raises StepError on a repeated user or a missing column. O(m log m) for m history rows.
     """
     _check_users(users, profile_vectors, history)
@@ -115,13 +118,15 @@ def build_user_shard(
     no_pairs = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
     blocked_pairs = _own_pairs(no_pairs if blocked is None else blocked, rows, index).unique().sort("user", "item")
     unit, has_profile = unit_rows(profile_vectors)
-    extra = [name for name in users.columns if name not in ("user_id", "profile_text")]
+    wanted = "wanted_text" if "wanted_text" in users.columns else "profile_text"
+    extra = [name for name in users.columns if name not in ("user_id", "profile_text", "wanted_text")]
     segments = users["segment"].fill_null("").to_list() if "segment" in users.columns else [""] * len(users)
     return UserShard(
         user_ids=users["user_id"],
         profile_vectors=unit,
         has_profile=has_profile,
         profile_texts=users["profile_text"].cast(pl.String).fill_null("").to_list(),
+        wanted_texts=users[wanted].cast(pl.String).fill_null("").to_list(),
         indptr=_row_starts(entries["user"], len(users)),
         history_items=entries["item"].to_numpy(),
         history_weights=entries["weight"].to_numpy(),
