@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from flows.nightly import STAGE_FLOWS
+from tasks.contracts.recommending import ExplainConfig, RerankConfig
 from tests.flows.kill_driver import KillPoint, run_night
 from tests.night import GATE, Nights, SmallCatalog
 from warehouse.publication import TABLES, verify_publication
@@ -27,12 +28,16 @@ POINTS = [
     KillPoint("embed", "insert embeddings"),
     KillPoint("topics", "commit", 3),
     KillPoint("similar", "insert item_groups"),
+    KillPoint("relations", "commit"),
     KillPoint("judge", "insert judge_samples", 2),
     KillPoint("judge", "commit", 8),
     KillPoint("quality", "commit"),
+    KillPoint("rewrite", "insert user_queries", 2),
     KillPoint("candidates", "shard", 2),
     KillPoint("train", "insert models"),
     KillPoint("score", "insert quality_results"),
+    KillPoint("rerank", "insert rerank_orders"),
+    KillPoint("explain", "insert explanations", 2),
     KillPoint("evaluate", "insert metrics"),
     KillPoint("publish", "rename", 3),
     KillPoint("publish", "replace"),
@@ -46,7 +51,7 @@ OF_ONE_RUN = {"metrics", "quality_results"}
 # What an ingest saw of the night before is told as `observed`: after a killed run that is the killed run.
 VOLATILE = (
     "observed", "run_id", "last_seen_run", "first_seen_run", "first_seen_at", "changed_at", "created_at", "set_at", "fitted_at",
-    "stored_at", "trained_at",
+    "stored_at", "trained_at", "decided_at",
 )  # fmt: skip
 
 
@@ -171,7 +176,15 @@ def copy_of(nights: Nights, folder: Path) -> Nights:
 
 def run_tonight(nights: Nights, processes: ForkServerContext, point: KillPoint | None = None) -> int | None:
     """Run the night in a process of its own; its exit code."""
-    process = processes.Process(target=run_night, args=([nights.context(shard_users=12)], point))
+    context = nights.context(shard_users=12)
+    candidates = context.catalog.candidates
+    everything = {
+        "candidates": candidates.model_copy(update={"sources": {**candidates.sources, "rewritten_query": 1.0}}),
+        "rerank": RerankConfig(labeler="embedded"),
+        "explain": ExplainConfig(labeler="embedded"),
+    }
+    context = replace(context, catalog=context.catalog.model_copy(update=everything))
+    process = processes.Process(target=run_night, args=([context], point))
     process.start()
     process.join(timeout=120)
     return process.exitcode
