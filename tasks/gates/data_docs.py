@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from typing import Any
 from tasks.gates.expectation import ExpectationResult
 from tasks.gates.offline_view import OfflineView
 from tasks.gates.suites import known_expectations
+
+SHOWN_CHARS = 600
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def _to_config(one: ExpectationResult) -> Any:
     return ExpectationConfiguration(
         type=known.type if known else "expect_table_row_count_to_equal",
         kwargs={**({"column": known.column, **known.kwargs} if known and known.column else {"value": 0})},
-        description=html.escape(f"{one.expectation} ({one.severity}): expected {one.expected}.{mend}"),
+        description=_show(f"{one.expectation} ({one.severity}): expected {_shorten(one.expected)}.{mend}"),
         severity=one.severity,
     )
 
@@ -143,11 +147,21 @@ def _to_shown_result(one: ExpectationResult) -> dict[str, Any]:
     # Great Expectations does not escape what it puts into table cells.
     rows = [", ".join(f"{key}: {value}" for key, value in row.items()) for row in json.loads(one.sample)]
     return {
-        "observed_value": html.escape(one.observed),
+        "observed_value": _show(_shorten(one.observed)),
         # Their sentence about the count is left out (0): the observed value says it, and of more than the sample.
         "unexpected_count": 0,
-        "partial_unexpected_list": [html.escape(row) for row in rows],
+        "partial_unexpected_list": [_show(_shorten(row)) for row in rows],
     }
+
+
+def _shorten(text: str) -> str:
+    """At most SHOWN_CHARS characters: one value must not fill the page."""
+    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
+
+
+def _show(text: str) -> str:
+    """Escaped, and with marks that turn the direction of writing as their codes: they would reorder what stands beside."""
+    return html.escape(_TURNING.sub(lambda mark: f"\\u{ord(mark.group()):04x}", text))
 
 
 def _write(path: Path, text: str) -> None:
