@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
@@ -27,6 +25,7 @@ from tasks.loading.shard_history import onboarding_note
 from tasks.loading.truth import read_truth, users_with_truth
 from tasks.retrieval.build import index_recall_of
 from tasks.retrieval.candidates import CandidateShard, add_pairs, candidates_for_shard
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.outputs import stage_output
 from warehouse.shards import ShardWriter
@@ -56,7 +55,7 @@ class Served:
         self.n_fewer += n_users - shard.frame.group_by("user_id").len().filter(pl.col("len") >= top_n).height
 
 
-@task(name="candidates", cache_policy=NO_CACHE)
+@task(name="candidates")
 def candidates(context: StepContext) -> StepReport:
     """Retrieve candidates for serving, and for users with truth. Raises ConfigError for a rule that can't be read."""
     catalog = context.catalog

@@ -7,9 +7,6 @@ Time O(due), memory O(batch).
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
@@ -23,12 +20,13 @@ from tasks.labeling.vectors import (
     embed_users,
     text_fingerprints,
 )
+from tasks.running import task
 from warehouse.connection import open_warehouse
 
 ASPECTS = "aspects"
 
 
-@task(name="embed", cache_policy=NO_CACHE)
+@task(name="embed")
 def embed(context: StepContext) -> StepReport:
     """Embed what has no vector under today's fingerprint; items that the stage enrich embedded tonight count here."""
     catalog = context.catalog

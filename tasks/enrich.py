@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
@@ -24,6 +22,7 @@ from tasks.labeling.embedder import embedder_for
 from tasks.labeling.estimate import estimate_line
 from tasks.labeling.suspicions import watch_suspicions
 from tasks.labeling.vectors import embed_items, needs_enrichment, text_fingerprints
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 
 SCHEMA = {
@@ -40,7 +39,7 @@ SCHEMA = {
 }
 
 
-@task(name="enrich", cache_policy=NO_CACHE)
+@task(name="enrich", hours=24)
 def enrich(context: StepContext) -> StepReport:
     """Enrich what has no enrichment yet."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:

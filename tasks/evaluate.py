@@ -10,8 +10,6 @@ who are at most 10,000.
 from __future__ import annotations
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
@@ -22,25 +20,26 @@ from tasks.gating import check_suite
 from tasks.loading.bench import find_leaked_pairs, load_bench, load_slices
 from tasks.loading.history import make_history
 from tasks.loading.measured import FOLD, MeasuredRows, read_measured
+from tasks.loading.serving_model import serving_model
 from tasks.loading.shard_history import ShardHistory, load_shard_history
 from tasks.ranking.model import load_ranker
 from tasks.ranking.top_n import take_top
+from tasks.running import task
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
-from warehouse.models import latest_model
 
 RANKER = "lambdamart"
 MIXED = (RANKER, "random", "fusion")
 """Systems that are no single source."""
 
 
-@task(name="evaluate", cache_policy=NO_CACHE)
+@task(name="evaluate")
 def evaluate(context: StepContext) -> StepReport:
     """Measure every ranker on held-out users, with intervals and tests. Raises GateFailedError where something leaks."""
     catalog = context.catalog
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
-        found = latest_model(warehouse, catalog=catalog.name)
+        found = serving_model(warehouse, context)
         measured = read_measured(warehouse, context, load_ranker(found[1])) if found else None
         if measured is None or measured.truth.filter(pl.col("grade") >= catalog.relevance.relevant_grade).is_empty():
             return StepReport(

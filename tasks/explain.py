@@ -15,8 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
@@ -25,6 +23,7 @@ from tasks.labelers.protocol import Explanation, Reply
 from tasks.labeling import build_labeler, land_replies
 from tasks.labeling.served_plan import plan_served
 from tasks.labeling.suspicions import watch_suspicions
+from tasks.running import task
 from tasks.serving import stand_down, write_recommendations
 from tasks.serving.compose import active_orders
 from tasks.serving.explanations import due_rows, make_explain_questions
@@ -45,7 +44,7 @@ SCHEMA = {
 }
 
 
-@task(name="explain", cache_policy=NO_CACHE)
+@task(name="explain", hours=24)
 def explain(context: StepContext) -> StepReport:
     """Ask for the explanations that are missing, and make the recommendations anew."""
     config = context.catalog.explain

@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.catalog import Catalog, Kind, SourceConfig, hash_config
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.readers import Batch, read_batches
+from tasks.running import task
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
 
@@ -49,7 +48,7 @@ class IngestCounts:
         )
 
 
-@task(name="ingest", cache_policy=NO_CACHE)
+@task(name="ingest")
 def ingest(context: StepContext) -> StepReport:
     """Read all sources of the catalog and store what fits."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:

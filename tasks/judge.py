@@ -13,8 +13,6 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
@@ -34,13 +32,14 @@ from tasks.loading.judge_pool import PoolLoader
 from tasks.loading.judging import BLOCK_USERS, make_questions, make_rank_questions
 from tasks.loading.rankings import read_samples
 from tasks.ranking.splits import split_of
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.vectors import read_vectors
 
 BLOCK_CELLS = 8_000_000
 
 
-@task(name="judge", cache_policy=NO_CACHE)
+@task(name="judge", hours=24)
 def judge(context: StepContext) -> StepReport:
     """Draw the pairs that are due for a coin, and ask for the relevance of those without a label."""
     if context.catalog.judge.pairs_per_user == 0 and context.catalog.judge.evaluation_pairs_per_user == 0:

@@ -8,8 +8,6 @@ can't take away. Time n_shuffles x that of training, memory O(labelled rows).
 from __future__ import annotations
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
@@ -21,11 +19,12 @@ from tasks.loading.measured import FOLD
 from tasks.loading.truth import read_truth
 from tasks.ranking.model import score_rows, train_ranker
 from tasks.ranking.training_rows import select_training_rows
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.outputs import latest_output
 
 
-@task(name="permutation", cache_policy=NO_CACHE)
+@task(name="permutation")
 def permutation(context: StepContext, *, n_shuffles: int = 10) -> StepReport:
     """Run the test and store its result. Raises GateFailedError when shuffled labels could be guessed.
 

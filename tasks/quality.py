@@ -10,21 +10,19 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.gates import ExpectationResult, SuiteRun, build_data_docs
 from tasks.gating import check_suite
 from tasks.labeling.label_facts import store_label_facts
+from tasks.running import task
 from warehouse.connection import open_warehouse
 
 DOCUMENTED_RUNS = 10
 DOCS = "data_docs"
 
 
-@task(name="quality", cache_policy=NO_CACHE)
+@task(name="quality")
 def quality(context: StepContext) -> StepReport:
     """Measure the labels, and check them."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
@@ -33,7 +31,7 @@ def quality(context: StepContext) -> StepReport:
     return replace(report, stage="quality", notes=(*report.notes, f"Data Docs: {context.folder / DOCS / 'index.html'}"))
 
 
-@task(name="ingest gate", cache_policy=NO_CACHE)
+@task(name="ingest gate")
 def check_ingest(context: StepContext) -> StepReport:
     """Check what was ingested before anything is paid for."""
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:

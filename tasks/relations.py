@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
@@ -27,12 +25,13 @@ from tasks.loading.fields import RELATION_COLUMNS, check_item_fields, json_path
 from tasks.loading.history import make_history
 from tasks.retrieval.item_index import build_item_index
 from tasks.retrieval.item_to_item import fit_neighbours
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 
 NO_PATH = "$.none"
 
 
-@task(name="relations", cache_policy=NO_CACHE)
+@task(name="relations")
 def relations(context: StepContext) -> StepReport:
     """Relate the catalog's items by fields, titles, groups, labels, enrichments and interactions."""
     catalog = context.catalog
@@ -95,7 +94,7 @@ def _also_bought(warehouse: Warehouse, context: StepContext) -> pl.DataFrame:
     choices = warehouse.query("queries/choices", fold=None)
     if choices.is_empty():
         return nothing
-    items = warehouse.query("queries/index_items", catalog=catalog.name)
+    items = warehouse.query("queries/index_items", catalog=catalog.name, as_of_end=context.as_of_end)
     index = build_item_index(items, np.zeros((items.height, 1), dtype=np.float32))
     nearest = fit_neighbours(
         choices, index, neighbours=catalog.relations.also_bought, shrinkage=catalog.candidates.shrinkage

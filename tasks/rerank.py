@@ -16,8 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
@@ -26,6 +24,7 @@ from tasks.labelers.protocol import RankAnswer, Reply
 from tasks.labeling import build_labeler, land_replies
 from tasks.labeling.served_plan import plan_served
 from tasks.labeling.suspicions import watch_suspicions
+from tasks.running import task
 from tasks.serving import stand_down, write_recommendations
 from tasks.serving.orders import due_windows, make_order_questions
 from warehouse.connection import open_warehouse
@@ -42,7 +41,7 @@ SCHEMA = {
 }
 
 
-@task(name="rerank", cache_policy=NO_CACHE)
+@task(name="rerank", hours=24)
 def rerank(context: StepContext) -> StepReport:
     """Ask for the orders that are missing, and make the recommendations anew."""
     config = context.catalog.rerank

@@ -13,8 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
@@ -29,6 +27,7 @@ from tasks.labeling.suspicions import watch_suspicions
 from tasks.loading.history import make_history
 from tasks.loading.queries import SOURCE, count_due, due_questions, make_user_questions
 from tasks.loading.truth import users_with_truth
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 
 SCHEMA = {
@@ -40,7 +39,7 @@ SCHEMA = {
 }
 
 
-@task(name="rewrite", cache_policy=NO_CACHE)
+@task(name="rewrite", hours=24)
 def rewrite(context: StepContext) -> StepReport:
     """Ask for the search texts that are missing, and embed those that have no vector."""
     catalog = context.catalog

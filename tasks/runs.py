@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -13,15 +13,25 @@ import polars as pl
 from tasks.contracts.report import StepReport
 from warehouse.clock import utc_now
 from warehouse.connection import DATABASE, open_warehouse
-from warehouse.lock import hold_run_lock
+from warehouse.leftovers import sweep_leftovers
+from warehouse.lock import hold_run_lock, lock_owner
 
 
-def start_run(folder: Path, run_id: str, *, as_of: date, catalogs: Sequence[str], code_version: str) -> None:
-    """Record the start of a run; runs that a dead process left "running" are marked as interrupted.
+def start_run(
+    folder: Path,
+    run_id: str,
+    *,
+    as_of: date,
+    catalogs: Sequence[str],
+    code_version: str,
+    is_backfill: bool = False,
+) -> list[str]:
+    """Record the start of a run; the ids of runs that a dead process left "running", which are marked as interrupted.
 
-    The caller holds the run lock, so that no other run can be alive.
+    What these left half written is swept. The caller holds the run lock, so that no other run can be alive.
     """
     with open_warehouse(folder) as warehouse, warehouse.transaction():
+        crashed: list[str] = warehouse.query("queries/running_runs")["run_id"].to_list()
         warehouse.run("queries/mark_interrupted", now=utc_now())
         warehouse.insert(
             "runs",
@@ -33,9 +43,13 @@ def start_run(folder: Path, run_id: str, *, as_of: date, catalogs: Sequence[str]
                     "catalogs": [list(catalogs)],
                     "started_at": [utc_now()],
                     "code_version": [code_version],
+                    "is_backfill": [is_backfill],
                 }
             ),
         )
+    if crashed:
+        sweep_leftovers(folder)
+    return crashed
 
 
 def finish_run(folder: Path, run_id: str, *, status: str, message: str, peak_rss_mb: float) -> None:
@@ -77,10 +91,15 @@ def record_stage(folder: Path, run_id: str, report: StepReport, *, status: str, 
 
 
 @contextmanager
-def hold_lock(folder: Path) -> Iterator[None]:
-    """One run at a time; the lock is freed when its process dies."""
-    with hold_run_lock(folder):
+def hold_lock(folder: Path, *, wait_s: float = 0.0, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """One run at a time; the lock is freed when its process dies. on_wait is told the id of each process waited for."""
+    with hold_run_lock(folder, wait_s=wait_s, on_wait=on_wait):
         yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a run is at work in the warehouse now."""
+    return lock_owner(folder) is not None
 
 
 def known_catalogs(folder: Path) -> list[tuple[Path, dict[str, str]]]:

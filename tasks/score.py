@@ -12,13 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.loading.arrays import load_catalog_arrays, load_facts, load_shard
 from tasks.loading.history import make_history
+from tasks.loading.serving_model import serving_model
 from tasks.ranking.arrange import Arrangement, arrange_lists
 from tasks.ranking.evidence import OPTIONAL, STRONG_PLACES, EvidenceFinder
 from tasks.ranking.features import build_features
@@ -28,20 +27,20 @@ from tasks.ranking.reasons import write_reasons
 from tasks.ranking.top_n import list_sources
 from tasks.retrieval.item_index import ItemIndex
 from tasks.retrieval.user_shard import UserShard
+from tasks.running import task
 from tasks.serving import COLUMNS, SCORED, TEMPLATE, write_recommendations
 from warehouse.connection import Warehouse, open_warehouse
-from warehouse.models import latest_model
 from warehouse.outputs import latest_output, stage_output
 
 
-@task(name="score", cache_policy=NO_CACHE)
+@task(name="score")
 def score(context: StepContext) -> StepReport:
     """Score the candidates of every user, arrange the best, and say why each is there."""
     catalog = context.catalog
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
         paths = latest_output(warehouse, catalog=catalog.name, stage="candidates", needs="candidates")
-        found = latest_model(warehouse, catalog=catalog.name)
+        found = serving_model(warehouse, context)
         scorer = Scorer(warehouse, context, load_ranker(found[1]) if found else None)
         with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage=SCORED) as output:
             for path in paths:

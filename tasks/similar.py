@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -29,6 +27,7 @@ from tasks.labeling.combining import combine_labels
 from tasks.labeling.estimate import estimate_line
 from tasks.labeling.panel import ask_panel
 from tasks.retrieval.neighbours import find_near_pairs
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.vectors import read_vectors
 
@@ -43,7 +42,7 @@ SCHEMA = {
 }
 
 
-@task(name="similar", cache_policy=NO_CACHE)
+@task(name="similar", hours=24)
 def similar(context: StepContext) -> StepReport:
     """Find near pairs of new contents, verify those without a verdict, and group the near-duplicates."""
     catalog = context.catalog

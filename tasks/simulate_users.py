@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
+from tasks.running import task
 from tasks.simulation import simulate_profiles
 from warehouse.clock import utc_now
 from warehouse.connection import open_warehouse
 
 
-@task(name="simulate-users", cache_policy=NO_CACHE)
+@task(name="simulate-users")
 def simulate_users(context: StepContext, *, n_users: int, seed: int) -> StepReport:
     """Write n_users simulated profiles; the same users are written again under the same ids."""
     topics = [(topic.name, topic.description) for topic in context.catalog.taxonomy]

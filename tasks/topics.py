@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.choose import choose_endpoint
 from tasks.contracts.context import StepContext
@@ -29,6 +27,7 @@ from tasks.labeling.combining import combine_labels
 from tasks.labeling.estimate import estimate_line
 from tasks.labeling.gold_examples import read_shelf
 from tasks.labeling.panel import ask_panel
+from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 
 SCHEMA = {
@@ -40,7 +39,7 @@ SCHEMA = {
 }
 
 
-@task(name="topics", cache_policy=NO_CACHE)
+@task(name="topics", hours=24)
 def topics(context: StepContext) -> StepReport:
     """Label the topics of what has no label yet, by one labeler, by several, or by a cascade."""
     if not context.catalog.taxonomy:

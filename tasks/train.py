@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import StepError, TooFewLabelsError
@@ -32,6 +30,7 @@ from tasks.ranking.promotion import Decision, decide_promotion, set_apart
 from tasks.ranking.shap_picture import draw_explanation, explain_ranker
 from tasks.ranking.splits import check_splits
 from tasks.ranking.tuning import Tuning, tune_ranker
+from tasks.running import task
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.errors import WarehouseError
@@ -49,7 +48,7 @@ class Made:
     comparison: pl.DataFrame | None
 
 
-@task(name="train", cache_policy=NO_CACHE)
+@task(name="train")
 def train(context: StepContext) -> StepReport:
     """Build features, check them, train and store the ranker, and decide whether it serves.
 
@@ -74,7 +73,7 @@ def train(context: StepContext) -> StepReport:
         rows_in=rows.n_rows,
         rows_out=made.ranker.n_rows,
         dropped=rows.dropped,
-        notes=_notes(model_id, made, decision, blank),
+        notes=_notes(model_id, made, decision, blank, is_backfill=context.is_backfill),
     )
 
 
@@ -108,10 +107,13 @@ def _make_ranker(context: StepContext, rows: LearningRows) -> Made:
 def _store(
     warehouse: Warehouse, context: StepContext, rows: LearningRows, made: Made, blank: Sequence[str]
 ) -> tuple[str, Decision | None]:
-    """Store the model with its card, its picture and the decision; None where it is the champion already."""
+    """Store the model with its card, its picture and the decision.
+
+    None where it is the champion already, and in a backfill: a model of an earlier day must not serve tonight.
+    """
     text = dump_ranker(made.ranker)
     model_id, reigning = model_id_of(text), champion_id(warehouse, catalog=context.catalog.name)
-    decision = None if model_id == reigning else _decide(warehouse, context, made)
+    decision = None if model_id == reigning or context.is_backfill else _decide(warehouse, context, made)
     explained = explain_ranker(
         made.ranker, rows.validation, seed=context.catalog.ranking.seed, n_threads=context.threads
     )
@@ -193,13 +195,17 @@ def _metadata(context: StepContext, made: Made) -> dict[str, Any]:
     return found
 
 
-def _notes(model_id: str, made: Made, decision: Decision | None, blank: Sequence[str]) -> tuple[str, ...]:
+def _notes(
+    model_id: str, made: Made, decision: Decision | None, blank: Sequence[str], *, is_backfill: bool
+) -> tuple[str, ...]:
     ranker, tuning = made.ranker, made.tuning
     notes = [
         f"model {model_id}: {ranker.n_trees} trees from {ranker.n_users} users, validation NDCG@10"
         f" {ranker.validation_ndcg:.3f}; most gain from {', '.join(list(ranker.importances)[:3])}"
     ]
-    if decision is None:
+    if is_backfill:
+        notes.append("ranks this day alone; the champion stays")
+    elif decision is None:
         notes.append("the same model as the champion")
     elif decision.is_promoted:
         notes.append(f"promoted to champion: {decision.reason}")

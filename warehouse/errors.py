@@ -17,3 +17,7 @@ class MigrationError(WarehouseError):
 
 class PublicationError(WarehouseError):
     """A publication that is incomplete or does not match its manifest."""
+
+
+class ArchiveError(WarehouseError):
+    """A backup that can't be written, is damaged, or does not fit where it is to be restored."""

@@ -33,6 +33,11 @@ def migrate(connection: duckdb.DuckDBPyConnection, *, folder: Path = SQL_FOLDER 
     return fresh
 
 
+def known_migrations(*, folder: Path = SQL_FOLDER / "migrations") -> dict[str, str]:
+    """The sha256 of each migration that this version has, by name."""
+    return {path.stem: _digest(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))}
+
+
 def _refuse_changes(applied: dict[str, str], found: dict[str, str]) -> None:
     for name, digest in applied.items():
         if name not in found:

@@ -112,6 +112,15 @@ def latest_model(warehouse: Warehouse, *, catalog: str) -> tuple[str, str] | Non
     return model_id, _read_checked(warehouse.folder / file, sha256)
 
 
+def model_of_run(warehouse: Warehouse, *, catalog: str, run_id: str) -> tuple[str, str] | None:
+    """Id and text of the model that a run made, None if it made none. Raises WarehouseError on a changed or vanished file."""
+    found = warehouse.query("queries/run_model", catalog=catalog, run_id=run_id)
+    if found.is_empty():
+        return None
+    model_id, file, sha256 = found.row(0)
+    return model_id, _read_checked(warehouse.folder / file, sha256)
+
+
 def champion_id(warehouse: Warehouse, *, catalog: str) -> str | None:
     """The champion's id alone, also where its file is damaged; None if the catalog has none."""
     found: str | None = warehouse.value("queries/latest_model", catalog=catalog)

@@ -9,8 +9,7 @@ import polars as pl
 
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.errors import WarehouseError
-from warehouse.publication import TABLES, resolve_latest
-from warehouse.publication.publish import LATEST
+from warehouse.publication import LATEST, TABLES, resolve_latest
 
 TABLE_NAMES = "select table_name from duckdb_tables() where not temporary"
 

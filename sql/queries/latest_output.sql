@@ -1,3 +1,10 @@
--- purpose: the folder that a stage wrote last
+-- purpose: the folder that a stage wrote last; what a finished backfill wrote is of a past day and does not count
 -- grain: one row
-select folder from stage_outputs where catalog = $catalog and stage = $stage order by created_at desc limit 1;
+select outputs.folder
+from stage_outputs as outputs
+left join runs on runs.run_id = outputs.run_id
+where
+    outputs.catalog = $catalog and outputs.stage = $stage
+    and (not coalesce(runs.is_backfill, false) or runs.status = 'running')
+order by outputs.created_at desc
+limit 1;

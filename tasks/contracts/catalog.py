@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from tasks.contracts.asking import BudgetConfig, BuiltInPattern, LabelersConfig, RedactPattern
+from tasks.contracts.digesting import DigestConfig
 from tasks.contracts.labels import (
     CascadeConfig,
     CombineConfig,
@@ -115,6 +116,9 @@ class GatesConfig(Section):
     max_ungrounded_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     min_index_recall: Annotated[float, Field(ge=0, le=1)] = 0.95
     max_short_lists: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_coverage_drop: Annotated[float, Field(ge=0, le=1)] = 0.2
+    min_overlap: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_overlap_drop: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 class Catalog(Section):
@@ -155,6 +159,7 @@ class Catalog(Section):
     rerank: RerankConfig = RerankConfig()
     explain: ExplainConfig = ExplainConfig()
     budget: BudgetConfig = BudgetConfig()
+    digest: DigestConfig = DigestConfig()
     gates: GatesConfig = GatesConfig()
 
     @model_validator(mode="before")
@@ -197,6 +202,22 @@ class Catalog(Section):
                 near = difflib.get_close_matches(event, known, n=1)
                 mend = f"did you mean {near[0]!r}?" if near else "give it a weight there, 0 if it says nothing"
                 raise ValueError(f"blocking_events names {event!r}, which [events] does not; {mend}")
+        return self
+
+    @model_validator(mode="after")
+    def _digest_names_attributes_of_users(self) -> Catalog:
+        for key, name in self.digest.named.items():
+            if not self.users:
+                raise ValueError(
+                    "[digest] belongs into the catalog file that lists the users; this one has no [[users]]"
+                )
+            for source in self.users:
+                if name not in source.attributes:
+                    near = difflib.get_close_matches(name, source.attributes, n=1)
+                    mend = f"did you mean {near[0]!r}?" if near else f"keep it there: attributes = [{name!r}]"
+                    raise ValueError(
+                        f"digest.{key} names {name!r}, which is no attribute of the users in {source.path!r}; {mend}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -78,6 +78,8 @@ class StepContext:
     folder is the warehouse's folder. as_of is a day in UTC: nothing that happened after its end is known to the run.
     endpoints are those of the installation by name; endpoint is the one that a catalog means by "auto" and "openai".
     limit is the most rows read from each source, for a trial. shard_users is how many users are held in memory at once.
+    keep_hours is how long a publication stays at least after it was the latest; is_backfill: the run makes up for a past day.
+    publish_to are the addresses that get a copy of what is published.
     progress is called with (done, total or None) while a step works.
     """
 
@@ -96,8 +98,11 @@ class StepContext:
     memory_limit_mb: int | None = None
     keep_runs: int = 3
     keep_publications: int = 7
+    keep_hours: float = 24.0
+    publish_to: tuple[str, ...] = ()
     is_strict: bool = False
     refit_topics: bool = False
+    is_backfill: bool = False
     progress: Progress = ignore_progress
     reports: tuple[StepReport, ...] = ()
 

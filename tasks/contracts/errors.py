@@ -11,7 +11,8 @@ NightjarError                    anything that we raise on purpose
 │       ├── TransientError       worth another try (timeout, 429, 5xx)
 │       ├── TerminalError        no retry will help (401, unknown model, refused connection)
 │       └── UnfinishedError      the budget is reached or a batch still runs: the rest stays due
-└── GateFailedError                   a quality gate stopped the run                          exit code 3
+├── GateFailedError                   a quality gate stopped the run                          exit code 3
+└── ContractBreakError                a publication is not what the contract says             exit code 3
 
 A run that ends partial (UnfinishedError: questions stay due) is no failure; its exit code is 4.
 
@@ -71,5 +72,11 @@ class UnfinishedError(LabelerError):
 
 class GateFailedError(NightjarError):
     """A critical expectation failed; nothing was published and the last publication stands."""
+
+    exit_code = 3
+
+
+class ContractBreakError(NightjarError):
+    """A publication does not hold what the contract, an earlier publication or the warehouse promises its readers."""
 
     exit_code = 3

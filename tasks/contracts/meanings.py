@@ -162,6 +162,9 @@ MEANINGS: Mapping[str, str] = {
         f"budget.{task}": f"the same for `{task}` alone; the smaller limit holds"
         for task in ("enrich", "topics", "similar", "judge", "rewrite", "rerank", "explain")
     },
+    "digest.address": "the attribute of users that holds their mail address; nothing but `nightjar digest` reads it",
+    "digest.unsubscribed": "an attribute of users that says yes for who wants no mail; no, or nothing, for who may be written to",
+    "digest.subscribed": "instead: an attribute that says yes for who wants mail; who says nothing gets none",
     "gates.max_quarantined_share": "of the rows of a kind that were read",
     "gates.min_items": "active items",
     "gates.max_dead_letter_share": "of a task's questions",
@@ -179,5 +182,8 @@ MEANINGS: Mapping[str, str] = {
     "gates.max_cost_per_label_usd": "of a task's labels in this run (a warning)",
     "gates.min_index_recall": "of the approximate index against exact search, on a sample of each night's queries",
     "gates.max_short_lists": "of users whose list is shorter than top_n although the catalog has items (a warning)",
+    "gates.max_coverage_drop": "how far the share of users with a list may fall below the last publication's, relative to it",
+    "gates.min_overlap": "of the last publication's recommendations that could be given again, those that are",
+    "gates.max_overlap_drop": "how far the overlap may fall below the median of earlier publications', relative to it",
     "gates.max_ungrounded_share": "of the enrichments' claims that their text does not carry (a warning)",
 }  # fmt: skip

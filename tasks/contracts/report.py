@@ -31,6 +31,16 @@ class StepReport:
     is_partial: bool = False
     n_due: int = 0
 
+    def describe(self) -> str:
+        """One line for the console and the log."""
+        dropped = "".join(f", {count} {reason}" for reason, count in self.dropped.items() if count)
+        asked = f", {self.requests} requests, {self.tokens_in + self.tokens_out} tokens, ${self.cost_usd:.4f}"
+        memory = f", {self.peak_rss_mb:.0f} MiB" if self.peak_rss_mb else ""
+        return (
+            f"{self.stage:<10} {self.catalog:<14} {self.rows_in:>8} in, {self.rows_out:>8} out{dropped}"
+            f"{asked if self.requests else ''}  {self.seconds:.1f} s{memory}"
+        )
+
 
 class StoppedStage(KeyboardInterrupt):
     """Ctrl-C while a stage was asking; what it had answered is stored, and `report` says what is left."""

@@ -57,7 +57,8 @@ def read_items(setting: Setting) -> tuple[pl.DataFrame, FloatMatrix]:
 
     Raises MissingInputError where there is none.
     """
-    items = setting.warehouse.query("queries/index_items", catalog=setting.catalog).filter("is_active")
+    scope = {"catalog": setting.catalog, "as_of_end": setting.context.as_of_end}
+    items = setting.warehouse.query("queries/index_items", **scope).filter("is_active")
     found, vectors = read_vectors(setting.warehouse, "queries/index_vectors", catalog=setting.catalog)
     places = found.select("item_id").with_row_index("row")
     kept = items.join(places, on="item_id", maintain_order="left")

@@ -5,6 +5,7 @@ labels           every item has its labels, within the taxonomy and the ranges
 candidates       search finds what it should, and lists are as long as the catalog allows
 features         what the ranker is fed is finite, filled, in range and unique
 recommendations  what is about to be published is what the contract promises
+publication      what is about to be shown holds against the warehouse and beside what is shown now
 leakage          what is measured was not known before
 permutation      shuffled labels teach nothing
 """
@@ -23,6 +24,7 @@ from tasks.gates.learning_suites import (
     expect_of_leakage,
     expect_of_permutation,
 )
+from tasks.gates.publication_suite import expect_of_publication
 
 AUDITS: Mapping[str, tuple[str, ...]] = {
     "ingest_counts": ("catalog", "run_id"),
@@ -42,12 +44,14 @@ AUDITS: Mapping[str, tuple[str, ...]] = {
     "list_lengths": ("catalog", "files"),
     "rank_gaps": ("catalog", "files"),
     "repeated_recommendations": ("catalog", "files"),
-    "unavailable_recommendations": ("catalog", "files"),
+    "unavailable_recommendations": ("catalog", "files", "as_of_end"),
     "seen_recommendations": ("catalog", "files", "as_of_end"),
     "group_repeats": ("catalog", "files"),
     "unexplained_recommendations": ("catalog", "files"),
     "doubtful_propensities": ("catalog", "files"),
     "unscored_recommendations": ("catalog", "files"),
+    "published_overlap": ("catalog", "files", "files_before", "as_of_end"),
+    "published_losses": ("catalog", "files", "files_before"),
 }
 """The queries of sql/audits/ and the values that each needs."""
 
@@ -283,6 +287,7 @@ SUITES: Mapping[str, Callable[[GatesConfig, Sequence[str], int], tuple[Expectati
     "candidates": expect_of_candidates,
     "features": expect_of_features,
     "recommendations": _recommendations,
+    "publication": expect_of_publication,
     "leakage": expect_of_leakage,
     "permutation": expect_of_permutation,
 }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from tasks.contracts.catalog import GatesConfig
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import GateFailedError
 from tasks.contracts.report import StepReport
-from tasks.gates import audits_of, build_suite, first_critical, result_frame, run_suite
+from tasks.gates import ExpectationResult, audits_of, build_suite, first_critical, result_frame, run_suite
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 
@@ -30,32 +31,67 @@ def check_suite(
     """
     catalog = context.catalog
     topics = [topic.name for topic in catalog.taxonomy]
-    expectations = build_suite(suite, catalog.gates, topics=topics, top_n=catalog.recommend.top_n)
-    known: dict[str, Any] = {
+    known = {
         "catalog": catalog.name,
         "run_id": context.run_id,
         "topics": topics,
         "as_of_end": context.as_of_end,
         **(values or {}),
     }
-    read = {
-        audit: warehouse.query(f"audits/{audit}", **{name: known[name] for name in names})
-        for audit, names in audits_of(expectations).items()
-    }
-    results = run_suite(suite, {**read, **(frames or {})}, expectations)
-    rows = result_frame(results).with_columns(
-        run_id=pl.lit(context.run_id), catalog=pl.lit(catalog.name), created_at=pl.lit(utc_now())
+    results = evaluate_suite(
+        suite,
+        warehouse,
+        gates=catalog.gates,
+        topics=topics,
+        top_n=catalog.recommend.top_n,
+        frames=frames or {},
+        values=known,
     )
-    with warehouse.transaction():
-        warehouse.insert("quality_results", rows, on_conflict="replace")
+    store_results(warehouse, results, run_id=context.run_id, catalog=catalog.name)
     stopped = first_critical(results)
     if stopped is not None:
         raise GateFailedError(f"catalog {catalog.name!r}: {stopped}")
-    warned = [result for result in results if not result.is_success]
     return StepReport(
         stage=f"{suite} gate",
         catalog=catalog.name,
         rows_in=len(results),
-        rows_out=len(results) - len(warned),
-        notes=tuple(f"warning: {one.expectation} observed {one.observed}, expected {one.expected}" for one in warned),
+        rows_out=sum(result.is_success for result in results),
+        notes=describe_warnings(results),
+    )
+
+
+def evaluate_suite(
+    suite: str,
+    warehouse: Warehouse,
+    *,
+    gates: GatesConfig,
+    topics: Sequence[str],
+    top_n: int,
+    frames: Mapping[str, pl.DataFrame],
+    values: Mapping[str, Any],
+) -> list[ExpectationResult]:
+    """The results of a suite; reads the audits that it looks at, with what they need of values, and writes nothing."""
+    expectations = build_suite(suite, gates, topics=topics, top_n=top_n)
+    read = {
+        audit: warehouse.query(f"audits/{audit}", **{name: values[name] for name in names})
+        for audit, names in audits_of(expectations).items()
+    }
+    return run_suite(suite, {**read, **frames}, expectations)
+
+
+def store_results(warehouse: Warehouse, results: Sequence[ExpectationResult], *, run_id: str, catalog: str) -> None:
+    """Write results into `quality_results`, in the place of those that the run had."""
+    rows = result_frame(results).with_columns(
+        run_id=pl.lit(run_id), catalog=pl.lit(catalog), created_at=pl.lit(utc_now())
+    )
+    with warehouse.transaction():
+        warehouse.insert("quality_results", rows, on_conflict="replace")
+
+
+def describe_warnings(results: Sequence[ExpectationResult]) -> tuple[str, ...]:
+    """A line for each expectation that failed without stopping the run."""
+    return tuple(
+        f"warning: {one.expectation} observed {one.observed}, expected {one.expected}"
+        for one in results
+        if not one.is_success and one.severity == "warning"
     )

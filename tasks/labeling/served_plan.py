@@ -33,15 +33,16 @@ def plan_served(
         n_active = warehouse.value("queries/count_active_users", user_space=context.catalog.user_space)
         labeler = make_labeler(task, context, warehouse, wanted=wanted)
         sample, _ = sample_question(task, context, warehouse)
-    if isinstance(sample, RankQuestion):
-        sample = replace(sample, items=tuple(islice(cycle(sample.items), items_per_question)))
+        if isinstance(sample, RankQuestion):
+            sample = replace(sample, items=tuple(islice(cycle(sample.items), items_per_question)))
+        # While the warehouse is open: the estimate asks the stored replies what is known already.
+        one = labeler.estimate(task, [sample]) if isinstance(labeler, OpenAILabeler) else None
     n_users = n_active if users is None else min(users, n_active)
     n_questions = n_users * questions_per_user
     note = f"at most, if every list of {n_users} users is new; what was answered before is free"
     line = PlanLine(task, context.catalog.name, n_questions, labeler.name, note=note)
-    if not isinstance(labeler, OpenAILabeler) or n_questions == 0:
+    if one is None or n_questions == 0:
         return [line]
-    one = labeler.estimate(task, [sample])
     return [
         PlanLine(
             task,

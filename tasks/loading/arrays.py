@@ -42,7 +42,7 @@ class CatalogArrays:
 def load_catalog_arrays(warehouse: Warehouse, context: StepContext, *, fold: int | None) -> CatalogArrays:
     """Index and sources. Raises MissingInputError when the catalog has no active item with a vector."""
     catalog = context.catalog
-    items = warehouse.query("queries/index_items", catalog=catalog.name)
+    items = warehouse.query("queries/index_items", catalog=catalog.name, as_of_end=context.as_of_end)
     found, known = read_vectors(warehouse, "queries/index_vectors", catalog=catalog.name)
     if found.is_empty():
         raise MissingInputError(

@@ -51,7 +51,7 @@ def test_gone_item_is_published_no_more(finished: Nights, catalog: SmallCatalog)
 
 def test_old_publications_and_run_folders_are_retired(finished: Nights) -> None:
     for _ in range(4):
-        finished.run("score", "publish", keep_publications=2, keep_runs=2)
+        finished.run("score", "publish", keep_publications=2, keep_hours=0.0, keep_runs=2)
     kept = [publication.run_id for publication in list_publications(finished.folder / "published")]
     assert kept == ["r005", "r004"]
     # The first run's candidates are still the latest ones, so its folder stays.

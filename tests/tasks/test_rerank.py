@@ -215,6 +215,16 @@ def test_the_plan_says_the_most_that_it_could_take(reranked: Nights, catalog: Sm
     assert plan_rerank(reranked.context()) == []
 
 
+def test_plan_of_an_llm_is_priced_by_the_requests_that_are_not_stored(reranked: Nights, catalog: SmallCatalog) -> None:
+    catalog.more = RERANK.replace("embedded", "openai")
+    catalog.save()
+    [line] = plan_rerank(reranked.context(endpoints=with_key("http://127.0.0.1:9/v1")))
+    assert line.rows_due == 80
+    assert line.tokens_in > line.requests > 0
+    assert line.cost_usd is not None
+    assert line.cost_usd > 0
+
+
 def test_an_order_of_one_direction_alone_does_not_count() -> None:
     one = ShownList("u", "p", (0, 1, 2), ("a", "b", "c"), ((0, 3),))
     assert one.windows() == [("a", "b", "c"), ("c", "b", "a")]

@@ -9,6 +9,7 @@ from typing import Any
 from warehouse.connection import Warehouse
 
 NOW = datetime(2026, 11, 1, 3)
+UNUSUAL = {"is_backfill": False}
 EMPTY = {
     "VARCHAR": "",
     "DATE": NOW.date(),
@@ -32,7 +33,8 @@ def insert(warehouse: Warehouse, table: str, *rows: Mapping[str, Any]) -> None:
     described = warehouse.connection.execute(f"describe {table}").fetchall()
     for row in rows:
         filled = {
-            name: row.get(name, [] if kind.endswith("[]") else EMPTY.get(kind)) for name, kind, *_ in described
+            name: row.get(name, [] if kind.endswith("[]") else UNUSUAL.get(name, EMPTY.get(kind)))
+            for name, kind, *_ in described
         }  # fmt: skip
         marks = ", ".join("?" for _ in filled)
         warehouse.connection.execute(f"insert into {table} values ({marks})", list(filled.values()))

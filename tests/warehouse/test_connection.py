@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -91,7 +92,7 @@ def test_stream_gives_all_rows_while_others_are_written(tmp_path: Path) -> None:
     with open_warehouse(tmp_path) as warehouse:
         fill(warehouse)
         seen = []
-        for frame in warehouse.stream("queries/index_items", rows=1, catalog="news"):
+        for frame in warehouse.stream("queries/index_items", rows=1, catalog="news", as_of_end=datetime(2026, 11, 2)):
             seen += frame["item_id"].to_list()
             with warehouse.transaction():
                 warehouse.insert("models", pl.DataFrame([MODEL]), on_conflict="replace")
@@ -101,7 +102,7 @@ def test_stream_gives_all_rows_while_others_are_written(tmp_path: Path) -> None:
 def test_stream_that_nobody_finished_does_not_keep_the_warehouse_open(tmp_path: Path) -> None:
     with open_warehouse(tmp_path, memory_limit_mb=300) as warehouse:
         fill(warehouse)
-        abandoned = warehouse.stream("queries/index_items", rows=1, catalog="news")
+        abandoned = warehouse.stream("queries/index_items", rows=1, catalog="news", as_of_end=datetime(2026, 11, 2))
         assert next(abandoned).height > 0
     # With other settings DuckDB opens a database anew only when nobody holds it any more.
     with open_warehouse(tmp_path) as warehouse:

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,21 @@ def test_lock_is_free_after_a_run_that_failed(tmp_path: Path) -> None:
 def test_nobody_owns_a_lock_that_never_was(tmp_path: Path) -> None:
     assert lock_owner(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_everybody_waits_for_who_holds_the_lock_for_moments(tmp_path: Path) -> None:
+    taken, order = threading.Event(), []
+
+    def hold_briefly() -> None:
+        with hold_run_lock(tmp_path, is_brief=True):
+            taken.set()
+            time.sleep(0.3)
+            order.append("brief")
+
+    holder = threading.Thread(target=hold_briefly)
+    holder.start()
+    assert taken.wait(10)
+    with hold_run_lock(tmp_path):
+        order.append("run")
+    holder.join()
+    assert order == ["brief", "run"]

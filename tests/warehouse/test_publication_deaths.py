@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,18 @@ import polars as pl
 import pytest
 from published import facts, rows_of_all_tables
 
-from warehouse.publication import Publication, publish, resolve_latest, verify_publication
+from warehouse.publication import (
+    Publication,
+    list_publications,
+    point_latest,
+    publish,
+    read_history,
+    read_publication,
+    remove_publication,
+    resolve_latest,
+    sweep_publications,
+    verify_publication,
+)
 
 STEPS = ("rename", "replace", "fsync", "mkdir", "symlink", "rmdir", "unlink")
 
@@ -40,8 +52,8 @@ class Killer:
         return step
 
 
-def publish_run(published: Path, run_id: str, *, night: int) -> Publication:
-    return publish(published, rows_of_all_tables(mark=run_id), facts=facts(run_id, night=night), keep=2)
+def publish_run(published: Path, run_id: str, *, night: int, keep: int = 2) -> Publication:
+    return publish(published, rows_of_all_tables(mark=run_id), facts=facts(run_id, night=night), keep=keep)
 
 
 def read_reasons(publication: Publication) -> set[str]:
@@ -52,7 +64,7 @@ def test_reader_sees_a_whole_run_wherever_the_publisher_dies(tmp_path: Path) -> 
     publish_run(tmp_path, "r0", night=0)
     publish_run(tmp_path, "r1", night=1)
     survived = 0
-    for dies_at in range(1, 400, 5):
+    for dies_at in range(1, 400, 7):
         with pytest.MonkeyPatch.context() as patched:
             killer = Killer(patched, dies_at)
             try:
@@ -65,10 +77,45 @@ def test_reader_sees_a_whole_run_wherever_the_publisher_dies(tmp_path: Path) -> 
         assert read_reasons(latest) == {f"because {latest.run_id}"}
         if survived:
             break
-    # The last attempt was not disturbed; the others died at every fifth of its steps.
+    # The last attempt was not disturbed; the others died at every seventh of its steps.
     assert survived > 50
     assert latest.run_id == "r2"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def roll_back(published: Path) -> None:
+    point_latest(read_publication(published, "r1"), reason="rolled back")
+
+
+def remove(published: Path) -> None:
+    if (published / "runs" / "r1").exists():
+        remove_publication(published, "r1")
+
+
+@pytest.mark.parametrize("act", [roll_back, remove])
+def test_reader_sees_a_whole_run_wherever_a_rollback_or_a_removal_dies(
+    tmp_path: Path, act: Callable[[Path], None]
+) -> None:
+    for night in range(3):
+        publish_run(tmp_path, f"r{night}", night=night, keep=3)
+    n_deaths = 0
+    for dies_at in range(1, 100):
+        with pytest.MonkeyPatch.context() as patched:
+            Killer(patched, dies_at)
+            try:
+                act(tmp_path)
+                break
+            except Death:
+                n_deaths += 1
+        sweep_publications(tmp_path)
+        latest = verify_publication(tmp_path)
+        assert read_reasons(latest) == {f"because {latest.run_id}"}
+        assert [stay.publication_id for stay in read_history(tmp_path)].count(latest.publication_id) >= 1
+    assert n_deaths > 3
+    assert resolve_latest(tmp_path).publication_id == ("r1" if act is roll_back else "r2")
+    assert {one.publication_id for one in list_publications(tmp_path)} == {"r0", "r2"} | (
+        {"r1"} if act is roll_back else set()
+    )
 
 
 @pytest.mark.parametrize("through", ["pointer", "link"])

@@ -1,12 +1,20 @@
-"""Writes docs/contract.md from the schema: `python -m warehouse.publication.contract > docs/contract.md`."""
+"""Writes docs/contract.md from the schema: `python -m warehouse.publication.contract > docs/contract.md`.
+
+With --snapshot it writes the contract as JSON instead, which a test compares with the code: tests/warehouse/contract-1.json.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 
 import pyarrow as pa
 
+from warehouse.publication import older
+from warehouse.publication.compatibility import snapshot_contract
+from warehouse.publication.manifest import FORMAT_VERSION
+from warehouse.publication.older import OlderTable
 from warehouse.publication.tables import SCHEMA_VERSION, TABLES, Column, Table
 
 INTRODUCTION = """\
@@ -19,16 +27,17 @@ Schema version {version}. This page is generated from `warehouse/publication/tab
 
 ```
 published/
-  latest.json                          the pointer: replaced last, in one step
+  latest.json                          the pointer and its history: replaced last, in one step
   latest -> runs/<id>                  the same as a link, for exploring by hand
-  runs/<id>/manifest.json              files, rows, bytes, sha256, columns, gates, models, labelers, costs
+  runs/<id>/manifest.json              files, rows, bytes, sha256, columns, gates, comparison, models, labelers, costs
   runs/<id>/<table> -> ../../<table>/v1/run=<id>
   <table>/v1/run=<id>/<catalog>-<id>-00000.parquet
 ```
 
 `<id>` is the run's id; a run that was published twice with different rows has `.2`, `.3` … after it. Files are Parquet
 with zstd and carry `nightjar.run`, `nightjar.table`, `nightjar.schema_version` and `licence` as key-value metadata.
-The rows of a catalog are sorted, so that a reader that looks one user up reads one small row group.
+The rows of a catalog are sorted, so that a reader that looks one user up reads one small row group; of many files, the
+one whose `first` and `last` in the manifest have the user between them.
 
 ## How to read them
 
@@ -59,24 +68,80 @@ Readers that know Hive partitions, as DuckDB does, add a column `run` from the p
 By hand, `published/latest/recommendations/*.parquet` is the shortest way. If a new run is published in the middle of
 such a query, the query fails for want of a file, and succeeds when it is run again: file names carry the run, so that
 two runs are never mixed. A program should read `latest.json` once, and then use the paths of that run for all it reads.
+In an object store read it in one request (with fsspec `cat_file`, not `open`): it may be replaced between two.
 Tools that copy a folder should not follow its links (`aws s3 sync --no-follow-symlinks`).
 
 ## What you can rely on
 
 - A run is published whole or not at all. Before `latest.json` moves, every file has been read again: rows, checksums,
   schema, nulls, ranges, unique keys, ranks without gaps. `nightjar verify` does it once more whenever you like.
-- A reader that holds an older run is not cut off: the last 7 publications are kept (a setting, at least 2).
+- Before it moves, the lists have been held to the catalog too: every item exists and is active, nothing that the user has
+  met, finite scores, lists of the agreed length, enough users covered; and to the publication that was the latest:
+  neither coverage nor overlap falls in a jump. `nightjar contract check` does all of it once more, for any publication,
+  and fails on a column that is gone, retyped or null where it was not.
+- A reader that holds an older run is not cut off: the last 7 publications are kept, and each that was the latest within
+  the last 24 hours (two settings, at least 2 and 0). `history` of `latest.json` says since when each was.
+- The latest may be an earlier one than yesterday's: a bad night is rolled back by moving the pointer. Go by
+  `latest.json`, never by the newest folder; a folder may also be of a day that was made up for (`is_backfill`).
 - The run id is in the path and in the metadata, never in a row: a rerun with nothing changed has the very same rows.
 - Every number in a floating-point column is finite; what could not be measured is null, where null is allowed.
-- Versions are semantic: a removed or retyped column comes as `v2/`, beside `v1/` for a stated time; a new column or
-  table raises the minor version, and readers that name their columns don't notice.
+- Versions are semantic: a removed or retyped column, one that may be null where it was not, another key or order come as
+  `v2/`, beside `v1/` for a stated time; a new column or table raises the minor version, and readers that name their
+  columns don't notice.
+
+## The manifest and the pointer
+
+Both carry `format_version` ({format}); pass over keys that you don't know. Times are UTC, texts are compared by their bytes.
+
+In `manifest.json`:
+
+- `run`, `as_of`, `published_at`, `code_version`, `is_backfill`: which run, the day whose end it looked back from, when and by
+  which Nightjar it was published, and whether for a day that was made up for.
+- `catalogs`: name, title, licence and user space of each.
+- `tables.<name>`: `folder`, `rows`, `bytes`, `sorted_by`, `unique`, and `columns` with type, unit, range, description and version.
+- `tables.<name>.files[]`: `path`, `catalog`, `rows`, `bytes`, `sha256`, and `first` and `last`, the lowest and the highest value
+  of the first sort column, null without rows.
+- `tables.<name>.older`: the same of each older major version, with `published_until`; absent where there is none.
+- `gates`: every expectation with `severity`, `is_success`, `observed` and `expected`.
+- `coverage`: of each catalog `n_users` (active), `n_covered` (with a list) and `covered_share`.
+- `comparison`: of each catalog, beside the publication that was the latest (`against`): `covered_share` and
+  `covered_share_before`; `n_compared`, how many of its recommendations could be given again (the user and the item are active,
+  the user has not met the item since), `n_kept`, how many were, `overlap`, their share (null if there are too few to tell), and
+  `usual_overlap`, the median of earlier nights.
+- `models`, `labelers`, `costs`: the rankers, who labeled, and the run's requests, tokens and US dollars.
+
+In `latest.json`:
+
+- `publication`, `run`, `as_of`, `published_at`, `schema_version` of the latest, and `since`, when it became the latest.
+- `manifest`, `manifest_sha256`: the path of its manifest, and its checksum.
+- `tables`, `older_tables`: a pattern a table, and of older major versions where there are any.
+- `history[]`: the stays of the kept publications as the latest, newest first: `publication`, `run`, `since`, `until` (null:
+  now), `reason` (published, rolled back).
+"""
+OLDER_INTRODUCTION = """\
+## Older versions
+
+Made from the current rows and published beside them for a stated time. Read `tables.<name>.older` of the manifest.
 """
 
 
 def render_contract() -> str:
     """The contract as Markdown."""
-    parts = [INTRODUCTION.replace("{version}", SCHEMA_VERSION), *(_render_table(table) for table in TABLES.values())]
+    introduction = INTRODUCTION.replace("{version}", SCHEMA_VERSION).replace("{format}", FORMAT_VERSION)
+    parts = [introduction, *(_render_table(table) for table in TABLES.values())]
+    if older.OLDER:
+        parts += [OLDER_INTRODUCTION, *(_render_older(one) for one in older.OLDER)]
     return "\n".join(parts)
+
+
+def _render_older(one: OlderTable) -> str:
+    heading = f"`{one.table.name}/{one.table.version_folder}`"
+    told = (
+        _render_table(one.table)
+        .split("\n", 1)[1]
+        .replace("Grain: ", f"Published until {one.published_until}. Grain: ", 1)
+    )
+    return f"### {heading}\n{told}"
 
 
 def _render_table(table: Table) -> str:
@@ -108,4 +173,5 @@ def _name_type(of: pa.DataType) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(render_contract())
+    is_snapshot = sys.argv[1:] == ["--snapshot"]
+    sys.stdout.write(json.dumps(snapshot_contract(), indent=1) + "\n" if is_snapshot else render_contract())

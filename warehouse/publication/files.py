@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.errors import PublicationError
-from warehouse.publication.tables import SCHEMA_VERSION, Table
+from warehouse.publication.tables import Table
 from warehouse.shards import sync_file
 
 ROWS_PER_FILE = 2_000_000
@@ -25,13 +25,19 @@ ROWS_PER_FILE = 2_000_000
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One Parquet file; path is relative to the published folder, with forward slashes."""
+    """One Parquet file; path is relative to the published folder, with forward slashes.
+
+    first and last are the lowest and highest value of the table's first sort column, so that a reader who looks one value
+    up opens one file; null in a file without rows, and in what was published before manifests had them.
+    """
 
     path: str
     catalog: str
     rows: int
     bytes: int
     sha256: str
+    first: str | None = None
+    last: str | None = None
 
 
 def write_table(
@@ -58,28 +64,30 @@ def write_table(
     while batch is not None or not written:
         relative = f"{folder}/{stem}-{len(written):05d}.parquet"
         with _open_writer(root / relative, table, metadata) as writer:
-            rows = 0
+            rows, ends = 0, []
             while batch is not None and rows < rows_per_file:
                 writer.write_table(batch, row_group_size=table.row_group_rows)
+                lead = batch.column(table.sorted_by[0])
+                ends += [lead[0].as_py(), lead[-1].as_py()]
                 rows += batch.num_rows
                 batch = next(batches, None)
         sync_file(root / relative)
-        written.append(describe_file(root, relative, catalog=catalog, rows=rows))
+        n_bytes, digest = measure_file(root / relative)
+        first, last = (ends[0], ends[-1]) if ends else (None, None)
+        written.append(PublishedFile(relative, catalog, rows, n_bytes, digest, first, last))
     return written
 
 
-def describe_file(root: Path, relative: str, *, catalog: str, rows: int) -> PublishedFile:
-    """The file's entry in the manifest, with the checksum of what is on disk."""
-    with (root / relative).open("rb") as file:
+def measure_file(path: Path) -> tuple[int, str]:
+    """Bytes and sha256 of what is on disk."""
+    with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return PublishedFile(
-        path=relative, catalog=catalog, rows=rows, bytes=(root / relative).stat().st_size, sha256=digest
-    )
+    return path.stat().st_size, digest
 
 
 def _open_writer(path: Path, table: Table, metadata: Mapping[str, str]) -> pq.ParquetWriter:
     schema = table.schema.with_metadata(
-        {"nightjar.table": table.name, "nightjar.schema_version": SCHEMA_VERSION, **metadata}
+        {"nightjar.table": table.name, "nightjar.schema_version": table.version, **metadata}
     )
     order = pq.SortingColumn.from_ordering(schema, [(name, "ascending") for name in table.sorted_by])
     return pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True, sorting_columns=order)

@@ -8,16 +8,16 @@ staging folder, or tables without a manifest. One process publishes at a time (t
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
+from warehouse.clock import utc_now
 from warehouse.errors import PublicationError
 from warehouse.publication.files import PublishedFile, write_table
 from warehouse.publication.manifest import (
@@ -28,13 +28,21 @@ from warehouse.publication.manifest import (
     read_manifest,
     table_folder,
 )
-from warehouse.publication.tables import TABLES
+from warehouse.publication.older import OlderTable, convert_files, due_older
+from warehouse.publication.pointer import (
+    extend_history,
+    list_publications,
+    read_history,
+    resolve_latest,
+    write_pointer,
+)
+from warehouse.publication.retention import STAGING, due_to_retire, retire, sweep_publications
+from warehouse.publication.tables import TABLES, Table
 from warehouse.publication.verify import verify
 from warehouse.shards import sync_file, sync_folder
 
-STAGING = ".staging-"
-LATEST = "latest.json"
 MIN_KEEP = 2
+Check = Callable[[Publication], RunFacts]
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,21 @@ class TableRows:
 
 
 def publish(
-    published: Path, rows: Iterable[TableRows], *, facts: RunFacts, keep: int = 7, memory_limit_mb: int = 1024
+    published: Path,
+    rows: Iterable[TableRows],
+    *,
+    facts: RunFacts,
+    keep: int = 7,
+    keep_hours: float = 0.0,
+    memory_limit_mb: int = 1024,
+    check: Check | None = None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Publication:
-    """Publish the rows as the latest, and retire all but the last `keep` publications (at least 2).
+    """Publish the rows as the latest, and retire what is older.
+
+    check is given the publication as it lies in staging, written and verified, and returns the facts with what it found;
+    what it raises stops the publication. The last `keep` publications (at least 2) stay, and each that was the latest
+    within the last keep_hours. With facts.is_backfill it is kept beside the others, and the latest stays the latest.
 
     A run that is published again gets a folder of its own ("<run>.2"), unless its rows are the very same: then the
     publication that is there becomes the latest. Tables that are not given are published empty.
@@ -58,59 +78,21 @@ def publish(
     if keep < MIN_KEEP:
         raise PublicationError(f"keep {keep} would cut off readers of the last publication; keep at least {MIN_KEEP}")
     sweep_publications(published)
+    before = read_history(published)
     publication_id = _next_id(published, facts.run_id)
     staging = published / f"{STAGING}{publication_id}"
     try:
-        draft = _stage(staging, rows, facts, publication_id, memory_limit_mb)
-        verify(draft)
+        draft = _Draft(staging, publication_id, facts, memory_limit_mb).write(rows, check)
         publication = _find_same(published, draft) or _move(draft, published)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    point_latest(publication)
-    _retire(published, keep, publication.publication_id)
+    if not facts.is_backfill:
+        at = clock()
+        history = extend_history(before, publication, at=at)
+        old = due_to_retire(published, history, keep=keep, keep_hours=keep_hours, at=at)
+        write_pointer(publication, history, forgotten={one.publication_id for one in old})
+        retire(old)
     return publication
-
-
-def point_latest(publication: Publication) -> None:
-    """Make it the latest for every reader, in one step."""
-    published = publication.published
-    content = {
-        "publication": publication.publication_id,
-        "run": publication.run_id,
-        "as_of": publication.manifest["as_of"],
-        "published_at": publication.manifest["published_at"],
-        "schema_version": publication.manifest["schema_version"],
-        "manifest": manifest_path(publication.publication_id),
-        "manifest_sha256": publication.manifest_sha256,
-        "tables": {
-            name: f"{table['folder']}/*.parquet" for name, table in publication.manifest["tables"].items()
-        },
-    }  # fmt: skip
-    fresh = published / f".{LATEST}"
-    fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    sync_file(fresh)
-    os.replace(fresh, published / LATEST)
-    sync_folder(published)
-    _link_latest(published, publication.publication_id)
-
-
-def resolve_latest(published: Path) -> Publication:
-    """The publication that `latest.json` names now. Raises PublicationError if there is none."""
-    content = _read_pointer(published)
-    publication = read_manifest(published, content["publication"])
-    if publication.manifest_sha256 != content["manifest_sha256"]:
-        raise PublicationError(f"the manifest of {content['publication']!r} has changed since; publish again")
-    return publication
-
-
-def list_publications(published: Path) -> list[Publication]:
-    """All publications whose manifest can be read, newest first."""
-    found = []
-    for path in published.glob("runs/*/manifest.json"):
-        # A damaged one must not stand in the way of the next; `verify_publication` says what is wrong with it.
-        with contextlib.suppress(PublicationError):
-            found.append(read_manifest(published, path.parent.name))
-    return sorted(found, key=lambda one: (one.published_at, one.publication_id), reverse=True)
 
 
 def verify_publication(published: Path, publication_id: str | None = None) -> Publication:
@@ -120,65 +102,60 @@ def verify_publication(published: Path, publication_id: str | None = None) -> Pu
     return publication
 
 
-def sweep_publications(published: Path) -> list[Path]:
-    """Remove what a dead process left: staging folders and tables without a manifest; the folders removed."""
-    published.mkdir(parents=True, exist_ok=True)
-    complete = {path.parent.name for path in published.glob("runs/*/manifest.json")}
-    staged = sorted(published.glob(f"{STAGING}*"))
-    tables = [folder for table in TABLES for folder in sorted(published.glob(f"{table}/v*/run=*"))]
-    orphans = [
-        folder
-        for folder in [*tables, *sorted(published.glob("runs/*"))]
-        if folder.name.removeprefix("run=") not in complete
-    ]
-    for folder in [*staged, *orphans]:
-        shutil.rmtree(folder)
-    with contextlib.suppress(PublicationError):
-        _link_latest(published, _read_pointer(published)["publication"])
-    return [*staged, *orphans]
+class _Draft:
+    """A publication while it is written to its staging folder."""
 
+    def __init__(self, staging: Path, publication_id: str, facts: RunFacts, memory_limit_mb: int) -> None:
+        self._staging = staging
+        self._id = publication_id
+        self._facts = facts
+        self._memory_limit_mb = memory_limit_mb
+        self._licences = {catalog.name: catalog.licence for catalog in facts.catalogs}
+        self._files: dict[str, list[PublishedFile]] = {table: [] for table in TABLES}
+        self._older: list[tuple[OlderTable, list[PublishedFile]]] = []
 
-def _read_pointer(published: Path) -> dict[str, str]:
-    pointer = published / LATEST
-    try:
-        return dict(json.loads(pointer.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise PublicationError(f"nothing is published in {str(published)!r} yet; run `nightjar publish`") from error
-    except ValueError as error:
-        raise PublicationError(f"the pointer {str(pointer)!r} is not JSON ({error}); publish again") from error
+    def write(self, rows: Iterable[TableRows], check: Check | None) -> Publication:
+        """Write the tables, verify them, and add what the check finds to the manifest."""
+        self._staging.mkdir(parents=True)
+        due = {(table, catalog) for table in TABLES for catalog in self._licences}
+        for given in rows:
+            if (given.table, given.catalog) not in due:
+                raise PublicationError(
+                    f"rows of table {given.table!r} for catalog {given.catalog!r} are given twice or are not part of run "
+                    f"{self._facts.run_id!r}; tables are {', '.join(TABLES)}, catalogs {', '.join(self._licences)}"
+                )
+            due.remove((given.table, given.catalog))
+            self._files[given.table] += self._write_rows(TABLES[given.table], given.catalog, given.frames)
+        for table, catalog in sorted(due):
+            self._files[table] += self._write_rows(TABLES[table], catalog, ())
+        self._write_older()
+        draft = self._write_manifest(self._facts)
+        verify(draft)
+        return draft if check is None else self._write_manifest(check(draft))
 
-
-def _stage(
-    staging: Path, rows: Iterable[TableRows], facts: RunFacts, publication_id: str, memory_limit_mb: int
-) -> Publication:
-    licences = {catalog.name: catalog.licence for catalog in facts.catalogs}
-    due = {(table, catalog) for table in TABLES for catalog in licences}
-    files: dict[str, list[PublishedFile]] = {table: [] for table in TABLES}
-    staging.mkdir(parents=True)
-
-    def write(given: TableRows) -> None:
-        if (given.table, given.catalog) not in due:
-            raise PublicationError(
-                f"rows of table {given.table!r} for catalog {given.catalog!r} are given twice or are not part of run "
-                f"{facts.run_id!r}; tables are {', '.join(TABLES)}, catalogs {', '.join(licences)}"
-            )
-        due.remove((given.table, given.catalog))
-        files[given.table] += write_table(
-            given.frames, TABLES[given.table], root=staging, folder=table_folder(TABLES[given.table], publication_id),
+    def _write_rows(self, table: Table, catalog: str, frames: Iterable[pl.DataFrame]) -> list[PublishedFile]:
+        return write_table(
+            frames, table, root=self._staging, folder=table_folder(table, self._id),
             # With the id in its name, a file read through `latest/` while that moves on is missing, never mixed in.
-            stem=f"{given.catalog}-{publication_id}", catalog=given.catalog, memory_limit_mb=memory_limit_mb,
-            metadata={"nightjar.run": facts.run_id, "licence": licences[given.catalog]},
+            stem=f"{catalog}-{self._id}", catalog=catalog, memory_limit_mb=self._memory_limit_mb,
+            metadata={"nightjar.run": self._facts.run_id, "licence": self._licences[catalog]},
         )  # fmt: skip
 
-    for given in rows:
-        write(given)
-    for table, catalog in sorted(due):
-        write(TableRows(table=table, catalog=catalog, frames=()))
-    path = staging / manifest_path(publication_id)
-    path.parent.mkdir(parents=True)
-    path.write_text(build_manifest(facts, publication_id, files), encoding="utf-8")
-    sync_file(path)
-    return read_manifest(staging, publication_id)
+    def _write_older(self) -> None:
+        for name in TABLES:
+            for older in due_older(name, self._facts.published_at.date()):
+                written: list[PublishedFile] = []
+                for catalog in self._licences:
+                    files = [self._staging / file.path for file in self._files[name] if file.catalog == catalog]
+                    written += self._write_rows(older.table, catalog, convert_files(files, older))
+                self._older.append((older, written))
+
+    def _write_manifest(self, facts: RunFacts) -> Publication:
+        path = self._staging / manifest_path(self._id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(build_manifest(facts, self._id, self._files, older=self._older), encoding="utf-8")
+        sync_file(path)
+        return read_manifest(self._staging, self._id)
 
 
 def _next_id(published: Path, run_id: str) -> str:
@@ -204,14 +181,18 @@ def _find_same(published: Path, draft: Publication) -> Publication | None:
     return None
 
 
-def _sums(publication: Publication) -> list[tuple[str, str, str]]:
-    return [(table, entry.catalog, entry.sha256) for table in TABLES for entry in publication.entries(table)]
+def _sums(publication: Publication) -> list[tuple[str, str, str, str]]:
+    return [
+        (table.name, table.version_folder, file.catalog, file.sha256)
+        for table in publication.all_tables()
+        for file in table.files
+    ]
 
 
 def _move(draft: Publication, published: Path) -> Publication:
     staging, publication_id = draft.published, draft.publication_id
-    folders = [table_folder(table, publication_id) for table in TABLES.values()]
-    _link_tables(staging / "runs" / publication_id, folders)
+    folders = [table.folder for table in draft.all_tables()]
+    _link_tables(staging / "runs" / publication_id, [draft.table(name).folder for name in draft.manifest["tables"]])
     # The manifest's folder goes last: tables without one are swept, so that a death in between leaves nothing.
     for folder in [*folders, f"runs/{publication_id}"]:
         target = published / folder
@@ -227,20 +208,3 @@ def _link_tables(folder: Path, tables: Sequence[str]) -> None:
     with contextlib.suppress(OSError):
         for table in tables:
             (folder / table.split("/")[0]).symlink_to(f"../../{table}", target_is_directory=True)
-
-
-def _link_latest(published: Path, publication_id: str) -> None:
-    fresh = published / ".latest"
-    with contextlib.suppress(OSError):
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(f"runs/{publication_id}", target_is_directory=True)
-        os.replace(fresh, published / "latest")
-
-
-def _retire(published: Path, keep: int, latest: str) -> None:
-    for old in list_publications(published)[keep:]:
-        if old.publication_id != latest:
-            # Without its manifest it is no publication any more; if we die here, the next sweep removes the rest.
-            shutil.rmtree(published / "runs" / old.publication_id)
-            for table in TABLES.values():
-                shutil.rmtree(published / table_folder(table, old.publication_id), ignore_errors=True)

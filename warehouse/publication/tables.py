@@ -6,9 +6,11 @@ Semantic versioning: a removed or retyped column is a new major version (`v2/` b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
+
+from warehouse.errors import PublicationError
 
 SCHEMA_VERSION = "1.2.0"
 TEXT = pa.string()
@@ -42,7 +44,7 @@ class Column:
 class Table:
     """One published table: rows are sorted by `sorted_by` within each catalog, and each of `keys` is unique there.
 
-    ranked_by names a column that counts 1, 2, 3 … within each value of the first sort column.
+    ranked_by names a column that counts 1, 2, 3 … within each value of the first sort column. version is the schema's.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Table:
     keys: tuple[tuple[str, ...], ...]
     ranked_by: str | None = None
     row_group_rows: int = 50_000
+    version: str = SCHEMA_VERSION
 
     @property
     def names(self) -> list[str]:
@@ -69,7 +72,20 @@ class Table:
     @property
     def version_folder(self) -> str:
         """The folder of the schema's major version: "v1"."""
-        return f"v{SCHEMA_VERSION.split('.')[0]}"
+        return f"v{parse_version(self.version)[0]}"
+
+    def at(self, version: str) -> Table:
+        """The table as an earlier version of the same major had it: without the columns that came later."""
+        kept = tuple(column for column in self.columns if parse_version(column.since) <= parse_version(version))
+        return replace(self, columns=kept, version=version)
+
+
+def parse_version(version: str) -> tuple[int, ...]:
+    """Major, minor and patch as numbers, so that versions can be compared. Raises PublicationError."""
+    try:
+        return tuple(int(part) for part in version.split("."))
+    except ValueError as error:
+        raise PublicationError(f"schema version {version!r} is none; write it like {SCHEMA_VERSION!r}") from error
 
 
 CATALOG = Column("catalog", TEXT, "name of the catalog that the row belongs to")
