@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.request import RunRequest
+from flows.request import StageRequest
+from flows.served import flow
 from flows.stage import run_stage
 from tasks.candidates import candidates
 from tasks.contracts.report import StepReport
 
 
-@flow(name="candidates", flow_run_name="candidates", validate_parameters=True)
-def candidates_flow(request: RunRequest) -> list[StepReport]:
+@flow(name="candidates")
+def candidates_flow(request: StageRequest) -> list[StepReport]:
     """Run stage candidates for every catalog of the request."""
     return run_stage("candidates", candidates, request)

@@ -21,13 +21,7 @@ out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty()
 
 def announce(report: StepReport) -> None:
     """One line on what a stage did, and its notes."""
-    dropped = "".join(f", {count} {reason}" for reason, count in report.dropped.items() if count)
-    asked = f", {report.requests} requests, {report.tokens_in + report.tokens_out} tokens, ${report.cost_usd:.4f}"
-    out.print(
-        f"{report.stage:<10} {report.catalog:<14} {report.rows_in:>8} in, {report.rows_out:>8} out{dropped}"
-        f"{asked if report.requests else ''}  {report.seconds:.1f} s, {report.peak_rss_mb:.0f} MiB",
-        markup=False,
-    )
+    out.print(report.describe(), markup=False)
     for note in report.notes:
         out.print(f"{'':<25} {note}", markup=False, style="dim")
 

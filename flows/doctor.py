@@ -10,6 +10,7 @@ from flows.console import out
 from flows.settings import Settings
 from tasks.contracts.errors import StepError
 from tasks.health import Check, check_endpoints, check_model, check_warehouse
+from tasks.replicas import ReplicaState, read_replicas
 
 PACKAGES = (
     "prefect",
@@ -33,6 +34,7 @@ def print_checks(settings: Settings) -> None:
         _check_disk(settings),
         check_model(settings.embedding_model),
         check_warehouse(settings.warehouse),
+        *(_check_replica(state) for state in read_replicas(settings.publish_to)),
         *check_endpoints(
             settings.read_endpoints(), chosen=settings.endpoint, is_explicit="endpoint" in settings.model_fields_set
         ),
@@ -54,6 +56,11 @@ def _check_python() -> Check:
         version,
         "" if sys.version_info >= (3, 11) else "install Python 3.11 or newer",
     )
+
+
+def _check_replica(state: ReplicaState) -> Check:
+    mend = "mend the address in publish_to, or what the environment says of its server and credentials"
+    return Check("replica", not state.problem, state.describe(), mend if state.problem else "")
 
 
 def _check_disk(settings: Settings) -> Check:

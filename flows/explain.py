@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.request import RunRequest
+from flows.request import LabelingRequest
+from flows.served import flow
 from flows.stage import run_stage
 from tasks.contracts.report import StepReport
 from tasks.explain import explain
 
 
-@flow(name="explain", flow_run_name="explain", validate_parameters=True)
-def explain_flow(request: RunRequest) -> list[StepReport]:
+@flow(name="explain")
+def explain_flow(request: LabelingRequest) -> list[StepReport]:
     """Run stage explain for every catalog of the request."""
     return run_stage("explain", explain, request)

@@ -1,12 +1,13 @@
-"""nightly: all stages in order, for all catalogs, as one run."""
+"""nightly: all stages in order, for all catalogs, as one run and one Prefect flow run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import get_args
+from functools import partial
+from typing import Any
 
-from prefect import flow
+from prefect import Flow
 
+from flows.artifacts import leave_plan
 from flows.candidates import candidates_flow
 from flows.embed import embed_flow
 from flows.enrich import enrich_flow
@@ -14,21 +15,24 @@ from flows.evaluate import evaluate_flow
 from flows.explain import explain_flow
 from flows.ingest import ingest_flow
 from flows.judge import judge_flow
+from flows.plan import plan_stages
 from flows.publish import publish_flow
 from flows.quality import quality_flow
 from flows.relations import relations_flow
-from flows.request import RunRequest, StageName
+from flows.request import RunRequest
 from flows.rerank import rerank_flow
 from flows.rewrite import rewrite_flow
 from flows.score import score_flow
+from flows.served import body_of, flow, is_served
+from flows.settings import Settings
 from flows.similar import similar_flow
-from flows.stage import open_run
+from flows.stage import load_catalogs, make_context, open_run
 from flows.topics import topics_flow
 from flows.train import train_flow
-from tasks.contracts.errors import ConfigError
+from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 
-STAGE_FLOWS: dict[str, Callable[[RunRequest], list[StepReport]]] = {
+STAGE_FLOWS: dict[str, Flow[[Any], list[StepReport]]] = {
     "ingest": ingest_flow,
     "enrich": enrich_flow,
     "embed": embed_flow,
@@ -48,18 +52,28 @@ STAGE_FLOWS: dict[str, Callable[[RunRequest], list[StepReport]]] = {
 }
 
 
-@flow(name="nightly", flow_run_name="nightly")
+@flow(name="nightly")
 def nightly_flow(request: RunRequest) -> tuple[str, list[StepReport]]:
-    """Run the stages from_stage to to_stage; the run's id and what each stage did for each catalog."""
-    stages = stages_between(request.from_stage, request.to_stage)
-    with open_run(request) as (opened, _):
-        reports = [report for stage in stages for report in STAGE_FLOWS[stage](opened)]
+    """All stages for all catalogs, and publish.
+
+    Returns the run's id and what each stage did for each catalog. The stages are tasks of this flow run and no flow runs
+    of their own, so that a retried night is one run, which does what is missing.
+    """
+    reports: list[StepReport] = []
+    with open_run(request, writes_report=True) as (opened, settings):
+        for stage in request.stages():
+            reports += body_of(STAGE_FLOWS[stage])(opened)
+            if stage == "ingest" and is_served():
+                leave_plan(partial(_plan, opened, settings))
     return str(opened.run_id), reports
 
 
-def stages_between(first: str, last: str) -> list[str]:
-    """The stages from first to last, both included. Raises ConfigError if last comes before first."""
-    order = list(get_args(StageName))
-    if order.index(last) < order.index(first):
-        raise ConfigError(f"stage {last!r} comes before {first!r}; the order is {', '.join(order)}")
-    return order[order.index(first) : order.index(last) + 1]
+def _plan(opened: RunRequest, settings: Settings) -> list[PlanLine]:
+    """What the labelers will be asked, when tonight's sources are read and nothing is spent yet."""
+    chosen = set(opened.stages())
+    lines = [
+        line
+        for file, catalog in load_catalogs(opened, settings)
+        for line in plan_stages(make_context(opened, settings, file, catalog))
+    ]
+    return [line for line in lines if line.stage in chosen]

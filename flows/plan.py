@@ -10,6 +10,7 @@ from flows.console import out
 from flows.request import RunRequest
 from flows.settings import load_settings
 from flows.stage import load_catalogs, make_context, new_run_id
+from tasks.contracts.context import StepContext
 from tasks.contracts.plan import PlanLine
 from tasks.embed import plan_embed
 from tasks.enrich import plan_enrich
@@ -61,8 +62,13 @@ def make_plan(request: RunRequest) -> list[PlanLine]:
             context = replace(make_context(opened, settings, file, catalog), folder=folder)
             report = ingest.fn(context)
             lines.append(PlanLine("ingest", catalog.name, report.rows_in, "reader", note="; ".join(report.notes)))
-            lines += note_budget([line for plan in PLANNED for line in _lines(plan(context))], catalog.budget)
+            lines += plan_stages(context)
     return lines
+
+
+def plan_stages(context: StepContext) -> list[PlanLine]:
+    """One line a stage and labeler for a catalog whose sources have been read."""
+    return note_budget([line for plan in PLANNED for line in _lines(plan(context))], context.catalog.budget)
 
 
 def _lines(planned: PlanLine | list[PlanLine]) -> list[PlanLine]:

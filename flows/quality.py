@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.request import RunRequest
+from flows.request import StageRequest
+from flows.served import flow
 from flows.stage import run_stage
 from tasks.contracts.report import StepReport
 from tasks.quality import quality
 
 
-@flow(name="quality", flow_run_name="quality", validate_parameters=True)
-def quality_flow(request: RunRequest) -> list[StepReport]:
+@flow(name="quality")
+def quality_flow(request: StageRequest) -> list[StepReport]:
     """Run stage quality for every catalog of the request."""
     return run_stage("quality", quality, request)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.request import RunRequest
+from flows.request import StageRequest
+from flows.served import flow
 from flows.stage import run_stage
 from tasks.contracts.report import StepReport
 from tasks.relations import relations
 
 
-@flow(name="relations", flow_run_name="relations", validate_parameters=True)
-def relations_flow(request: RunRequest) -> list[StepReport]:
+@flow(name="relations")
+def relations_flow(request: StageRequest) -> list[StepReport]:
     """Run stage relations for every catalog of the request."""
     return run_stage("relations", relations, request)

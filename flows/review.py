@@ -63,7 +63,7 @@ def print_brought_in(request: RunRequest, path: Path, *, reviewers: Sequence[str
     if refused is not None and refused.exists():
         raise ConfigError(f"--refused {str(refused)!r} exists; give the name of a new file")
     settings, catalogs = _read(request)
-    found = bring_in(settings.warehouse, catalogs, path, reviewers=_reviewers(reviewers))
+    found = bring_in(settings.warehouse, catalogs, path, reviewers=parse_reviewers(reviewers))
     n_imported, n_unchanged = found.count("imported"), found.count("unchanged")
     _print(
         f"{path}: {n_imported} imported, {n_unchanged} unchanged, {sum(found.skipped.values())} skipped,"
@@ -130,7 +130,7 @@ def _reasons(why: str) -> list[str]:
     return named
 
 
-def _reviewers(given: Sequence[str]) -> Reviewers:
+def parse_reviewers(given: Sequence[str]) -> Reviewers:
     """NAME is the default, SHOWN=NAME renames. Raises ConfigError for two defaults or an empty name."""
     defaults = [text.strip() for text in given if "=" not in text]
     renamed = {shown.strip(): name.strip() for shown, sign, name in (text.partition("=") for text in given) if sign}

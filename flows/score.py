@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.request import RunRequest
+from flows.request import StageRequest
+from flows.served import flow
 from flows.stage import run_stage
 from tasks.contracts.report import StepReport
 from tasks.score import score
 
 
-@flow(name="score", flow_run_name="score", validate_parameters=True)
-def score_flow(request: RunRequest) -> list[StepReport]:
+@flow(name="score")
+def score_flow(request: StageRequest) -> list[StepReport]:
     """Run stage score for every catalog of the request."""
     return run_stage("score", score, request)

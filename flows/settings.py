@@ -17,6 +17,7 @@ from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from flows.addresses import check_addresses
 from flows.endpoints import (
     EndpointName,
     EndpointSection,
@@ -27,8 +28,10 @@ from flows.endpoints import (
     check_endpoints,
     gather_endpoints,
 )
+from flows.hook_settings import HooksSection
 from tasks.contracts.catalog_file import describe_errors
 from tasks.contracts.context import DEFAULT_ENDPOINT, EndpointSettings
+from tasks.contracts.digesting import DigestSection, MailServer, SmtpSection
 from tasks.contracts.errors import ConfigError
 
 PREFIX = "NIGHTJAR_"
@@ -49,6 +52,10 @@ class Settings(BaseSettings):
     memory_limit_mb: Annotated[int, Field(ge=256)] | None = None
     keep_runs: Annotated[int, Field(ge=1)] = 3
     keep_publications: Annotated[int, Field(ge=2)] = 7
+    keep_hours: Annotated[float, Field(ge=0)] = 24.0
+    lock_wait_s: Annotated[float, Field(ge=0)] | None = None
+    pages_url: str | None = None
+    publish_to: tuple[str, ...] = ()
     model: str = "gpt-4o-mini"
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"
@@ -63,6 +70,9 @@ class Settings(BaseSettings):
     timeout_s: Seconds = 120.0
     endpoint: str = DEFAULT_ENDPOINT
     endpoints: Mapping[EndpointName, EndpointSection] = {}
+    hooks: HooksSection = HooksSection()
+    smtp: SmtpSection | None = None
+    digest: DigestSection = DigestSection()
 
     @classmethod
     def settings_customise_sources(
@@ -82,6 +92,18 @@ class Settings(BaseSettings):
         flat["base_url"] = self.base_url or os.environ.get("OPENAI_BASE_URL")
         return gather_endpoints(EndpointSection(**flat), self.endpoints, read_key=_read_key)
 
+    def read_smtp(self) -> MailServer | None:
+        """The mail server with its password; None where none is set. Raises ConfigError if the variable is not set."""
+        if self.smtp is None:
+            return None
+        password = _read_key(self.smtp.password_env) if self.smtp.user else None
+        if self.smtp.user and password is None:
+            raise ConfigError(
+                f"settings: smtp.user is {self.smtp.user!r}, but the variable {self.smtp.password_env!r} is not set;"
+                " put the password there, or name the variable that holds it in smtp.password_env"
+            )
+        return MailServer(self.smtp, password)
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings from all sources; overrides (None: not given) win. Raises ConfigError that names key and mend."""
@@ -94,6 +116,7 @@ def load_settings(**overrides: Any) -> Settings:
     except ValueError as error:
         raise ConfigError(f"settings: {error}") from error
     check_endpoints(settings.endpoint, settings.endpoints)
+    check_addresses(settings.publish_to)
     return settings
 
 

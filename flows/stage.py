@@ -13,10 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import cast
 
+from prefect import Task
+from prefect.utilities.annotations import quote
+
+from flows.artifacts import leave_artifacts, show_progress
 from flows.console import announce, progress_for
-from flows.request import RunRequest
+from flows.hooks import tell_crashed, tell_ended
+from flows.report import try_report
+from flows.request import RunRequest, StageRequest
+from flows.served import is_served, say
 from flows.settings import Settings, load_settings
 from tasks.contracts.catalog import Catalog
 from tasks.contracts.catalog_file import declared_parameters, load_catalog
@@ -29,9 +38,10 @@ from tasks.runs import finish_run, hold_lock, known_catalogs, record_stage, star
 from warehouse.clock import utc_now
 
 Step = Callable[[StepContext], StepReport]
+SERVED_LOCK_WAIT_S = 3600.0
 
 
-def run_stage(stage: str, step: Step, request: RunRequest) -> list[StepReport]:
+def run_stage(stage: str, step: Step, request: StageRequest) -> list[StepReport]:
     """Run `step` for every catalog of the request, in a run of its own if the request names none."""
     with open_run(request) as (opened, settings):
         return [
@@ -41,18 +51,20 @@ def run_stage(stage: str, step: Step, request: RunRequest) -> list[StepReport]:
 
 
 @contextmanager
-def open_run(request: RunRequest) -> Iterator[tuple[RunRequest, Settings]]:
-    """The request with a run id, and the settings; takes the lock and records the run, unless it belongs to another."""
+def open_run(request: StageRequest, *, writes_report: bool = False) -> Iterator[tuple[RunRequest, Settings]]:
+    """The request with a run id, and the settings; takes the lock and records the run, unless it belongs to another.
+
+    However the run ends, it leaves its artifacts, with writes_report its page, and tells those whom the hooks name.
+    """
     settings = load_settings(warehouse=request.warehouse)
     if request.run_id is not None:
-        yield request, settings
+        yield _as_run(request), settings
         return
-    opened = request.model_copy(update={"run_id": new_run_id(), "warehouse": settings.warehouse})
-    names = [catalog.name for _, catalog in load_catalogs(opened, settings)]
-    with hold_lock(settings.warehouse):
-        start_run(
-            settings.warehouse, str(opened.run_id), as_of=request.day(), catalogs=names, code_version=code_version()
-        )
+    # The day is settled once: a night that begins before midnight ends on the day on which it began.
+    opened = _as_run(request, run_id=new_run_id(), warehouse=settings.warehouse, as_of=request.day())
+    folder, run_id = settings.warehouse, str(opened.run_id)
+    with hold_lock(folder, wait_s=_lock_wait(settings), on_wait=_say_waiting):
+        _start(opened, settings)
         status, message = "interrupted", "the process was stopped"
         try:
             yield opened, settings
@@ -64,13 +76,41 @@ def open_run(request: RunRequest) -> Iterator[tuple[RunRequest, Settings]]:
             status, message = "failed", f"{type(error).__name__}: {error}"[:2000]
             raise
         finally:
-            refresh_docs(settings.warehouse, str(opened.run_id))
-            finish_run(
-                settings.warehouse, str(opened.run_id), status=status, message=message, peak_rss_mb=peak_rss_mb()
-            )
+            finish_run(folder, run_id, status=status, message=message, peak_rss_mb=peak_rss_mb())
+            refresh_docs(folder, run_id)
+            leave_artifacts(settings, run_id, report=try_report(folder, run_id) if writes_report else None)
+            tell_ended(opened, settings)
 
 
-def load_catalogs(request: RunRequest, settings: Settings) -> list[tuple[Path, Catalog]]:
+def _start(opened: RunRequest, settings: Settings) -> None:
+    crashed = start_run(
+        settings.warehouse,
+        str(opened.run_id),
+        as_of=opened.day(),
+        catalogs=[catalog.name for _, catalog in load_catalogs(opened, settings)],
+        code_version=code_version(),
+        is_backfill=opened.is_backfill,
+    )
+    tell_crashed(settings, crashed)
+
+
+def _as_run(request: StageRequest, **changes: object) -> RunRequest:
+    known = {name: value for name, value in request.model_dump().items() if name in RunRequest.model_fields}
+    return RunRequest.model_validate(known | changes)
+
+
+def _lock_wait(settings: Settings) -> float:
+    """Somebody who stands at a terminal is told at once; a deployment's run has time."""
+    if settings.lock_wait_s is not None:
+        return settings.lock_wait_s
+    return SERVED_LOCK_WAIT_S if is_served() else 0.0
+
+
+def _say_waiting(owner: str) -> None:
+    say(f"the warehouse is in use by process {owner}; waiting for that run to end")
+
+
+def load_catalogs(request: StageRequest, settings: Settings) -> list[tuple[Path, Catalog]]:
     """The catalogs of a request: its own, else those of the settings, else those that the warehouse knows."""
     files = [(path, request.parameters) for path in request.catalogs or settings.catalogs]
     if not files:
@@ -129,8 +169,11 @@ def make_context(request: RunRequest, settings: Settings, file: Path, catalog: C
         memory_limit_mb=settings.memory_limit_mb,
         keep_runs=settings.keep_runs,
         keep_publications=settings.keep_publications,
+        keep_hours=settings.keep_hours,
+        publish_to=settings.publish_to,
         is_strict=request.strict,
         refit_topics=request.refit_topics,
+        is_backfill=request.is_backfill,
     )
     check_labelers(context)
     return context
@@ -139,12 +182,13 @@ def make_context(request: RunRequest, settings: Settings, file: Path, catalog: C
 def run_step(stage: str, step: Step, context: StepContext) -> StepReport:
     started_at, clock = utc_now(), time.monotonic()
     try:
-        with progress_for(f"{stage} {context.catalog.name}") as progress:
-            report = step(replace(context, progress=progress))
+        title = f"{stage} {context.catalog.name}"
+        with show_progress(title) if is_served() else progress_for(title) as progress:
+            report = _call(step, replace(context, progress=progress))
     except StoppedStage as stopped:
         report = _timed(stopped.report, clock)
         record_stage(context.folder, context.run_id, report, status="partial", started_at=started_at)
-        announce(report)
+        _announce(report)
         raise
     except Exception as error:
         failed = StepReport(
@@ -155,8 +199,22 @@ def run_step(stage: str, step: Step, context: StepContext) -> StepReport:
     report = _timed(report, clock)
     status = "partial" if report.is_partial else "completed"
     record_stage(context.folder, context.run_id, report, status=status, started_at=started_at)
-    announce(report)
+    _announce(report)
     return report
+
+
+def _call(step: Step, context: StepContext) -> StepReport:
+    called = step.func if isinstance(step, partial) else step
+    if not isinstance(called, Task):
+        return step(context)
+    # Quoted, Prefect does not search it for what earlier tasks returned, and so draws no arrows where nothing flows.
+    return cast("Callable[[object], StepReport]", step)(quote(context))
+
+
+def _announce(report: StepReport) -> None:
+    # In a deployment's run the task has logged the same line already.
+    if not is_served():
+        announce(report)
 
 
 def _timed(report: StepReport, clock: float) -> StepReport:

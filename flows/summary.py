@@ -13,7 +13,7 @@ from flows.console import out
 from flows.stage import peak_rss_mb
 from flows.tables import plain_table
 from tasks.contracts.report import StepReport
-from tasks.inspection import Sample, read_metrics, read_sample, read_status, run_select, verify_published
+from tasks.inspection import Sample, read_metrics, read_sample, read_status, run_select
 from tasks.review import read_suspicions
 
 SHOWN = ("ndcg@10", "precision@10", "recall@10", "map@10", "mrr@10", "coverage@10")
@@ -103,11 +103,3 @@ def print_query(folder: Path, query: str, output: str) -> None:
         sys.stdout.write(frame.write_json() + "\n")
     else:
         out.print(plain_table(frame, ""))
-
-
-def print_verification(folder: Path, publication_id: str | None) -> None:
-    """Say that a publication is whole; WarehouseError says what is not."""
-    publication = verify_published(folder, publication_id)
-    out.print(
-        f"publication {publication.publication_id} is whole: {publication.n_files} files, {publication.n_rows} rows"
-    )

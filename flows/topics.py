@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.request import RunRequest
+from flows.request import TopicsRequest
+from flows.served import flow
 from flows.stage import run_stage
 from tasks.contracts.report import StepReport
 from tasks.topics import topics
 
 
-@flow(name="topics", flow_run_name="topics", validate_parameters=True)
-def topics_flow(request: RunRequest) -> list[StepReport]:
+@flow(name="topics")
+def topics_flow(request: TopicsRequest) -> list[StepReport]:
     """Run stage topics for every catalog of the request."""
     return run_stage("topics", topics, request)

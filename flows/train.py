@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.request import RunRequest
+from flows.request import StageRequest
+from flows.served import flow
 from flows.stage import run_stage
 from tasks.contracts.report import StepReport
 from tasks.train import train
 
 
-@flow(name="train", flow_run_name="train", validate_parameters=True)
-def train_flow(request: RunRequest) -> list[StepReport]:
+@flow(name="train")
+def train_flow(request: StageRequest) -> list[StepReport]:
     """Run stage train for every catalog of the request."""
     return run_stage("train", train, request)

@@ -68,18 +68,3 @@ def doctor(context: typer.Context) -> None:
 
     state: State = context.obj
     print_checks(state.settings)
-
-
-@app.command()
-def verify(
-    context: typer.Context,
-    publication: Annotated[str | None, typer.Argument(help="Its id; default: the latest.")] = None,
-) -> None:
-    """Read a publication again and check rows, checksums, schema, ranges, keys and ranks.
-
-    Example: nightjar verify
-    """
-    from flows.summary import print_verification
-
-    state: State = context.obj
-    print_verification(state.settings.warehouse, publication)

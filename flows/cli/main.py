@@ -13,16 +13,23 @@ from typing import Annotated
 import typer
 
 from flows.cli import (
+    care_commands,
+    digest_commands,
     experiment_commands,
     inspect_commands,
     label_commands,
     llm_commands,
     model_commands,
     prompt_commands,
+    publication_commands,
+    replica_commands,
+    report_commands,
     review_commands,
     run_commands,
+    serve_commands,
 )
 from flows.cli.state import State
+from flows.prefect_server import running_server
 from flows.settings import load_settings
 from tasks.contracts.errors import NightjarError
 from warehouse.errors import WarehouseError
@@ -37,13 +44,19 @@ app = typer.Typer(
     help="Turns a catalog into tomorrow's recommendations overnight.\n\nExample: nightjar run --catalog examples/sample/news.toml",
 )
 app.registered_commands += run_commands.app.registered_commands + inspect_commands.app.registered_commands
-app.registered_commands += experiment_commands.app.registered_commands
+app.registered_commands += experiment_commands.app.registered_commands + care_commands.app.registered_commands
+app.registered_commands += replica_commands.app.registered_commands + publication_commands.app.registered_commands
+app.registered_commands += report_commands.app.registered_commands
+app.registered_commands += digest_commands.app.registered_commands
 run_commands.label_app.registered_commands += label_commands.app.registered_commands
+app.registered_commands += serve_commands.app.registered_commands
 app.add_typer(run_commands.label_app, name="label")
 app.add_typer(prompt_commands.app, name="prompts")
 app.add_typer(llm_commands.app, name="llm")
 app.add_typer(model_commands.app, name="model")
 app.add_typer(review_commands.app, name="review")
+app.add_typer(publication_commands.contract_app, name="contract")
+app.add_typer(care_commands.hooks_app, name="hooks")
 
 
 @app.callback()
@@ -57,11 +70,15 @@ def configure(
     """Read the settings and prepare Prefect before it is imported."""
     settings = load_settings(warehouse=warehouse)
     context.obj = State(settings=settings, warehouse=warehouse)
-    _prepare_prefect(settings.warehouse, verbose=verbose)
+    is_serving = context.invoked_subcommand == "serve"
+    _prepare_prefect(settings.warehouse, verbose=verbose or is_serving, finds_server=not is_serving)
 
 
-def _prepare_prefect(folder: Path, *, verbose: bool) -> None:
-    """Defaults for Prefect, which reads them on import; what the operator has set stays."""
+def _prepare_prefect(folder: Path, *, verbose: bool, finds_server: bool) -> None:
+    """Defaults for Prefect, which reads them on import; what the operator has set stays.
+
+    With finds_server a run goes to the server of the `nightjar serve` that is up for this warehouse, and so shows there.
+    """
     home = (folder / "prefect").resolve()
     home.mkdir(parents=True, exist_ok=True)
     defaults = {
@@ -71,6 +88,9 @@ def _prepare_prefect(folder: Path, *, verbose: bool) -> None:
         "DO_NOT_TRACK": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+    running = running_server(home) if finds_server else None
+    if running is not None and "PREFECT_HOME" not in os.environ:
+        defaults["PREFECT_API_URL"] = running
     if not verbose:
         defaults["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
         logging.getLogger("httpx").setLevel(logging.WARNING)

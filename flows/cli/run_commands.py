@@ -6,7 +6,7 @@ Flows are imported inside the commands: Prefect costs seconds, and `nightjar sql
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, get_args
 
 import typer
@@ -26,6 +26,7 @@ label_app = typer.Typer(
 )
 Strict = Annotated[bool, typer.Option(help="Fail when a question ends as a dead letter.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most rows read from each source, for a trial.")]
+Refit = Annotated[bool, typer.Option(help="Fit the topic prototypes anew.")]
 
 
 @app.command()
@@ -38,7 +39,7 @@ def run(
     to_stage: Annotated[str, typer.Option("--to", help="Last stage.")] = "publish",
     limit: Limit = None,
     strict: Strict = False,
-    refit_topics: Annotated[bool, typer.Option(help="Fit the topic prototypes anew.")] = False,
+    refit_topics: Refit = False,
 ) -> None:
     """Run the nightly flow: every stage for every catalog, and publish.
 
@@ -96,28 +97,55 @@ def ingest(
     _run_stage(context, "ingest", catalog, param, as_of, limit=limit)
 
 
-@app.command()
-def enrich(
-    context: typer.Context,
-    catalog: Catalogs = None,
-    param: Parameters = None,
-    as_of: AsOf = None,
-    strict: Strict = False,
-) -> None:
-    """Summarise items: themes, mood, audience, keywords, aspects.
+def _plain(stage: str, text: str) -> Callable[..., None]:
+    """The command of a stage that takes what all take."""
 
-    Example: nightjar enrich --catalog examples/sample/news.toml
-    """
-    _run_stage(context, "enrich", catalog, param, as_of, strict=strict)
+    def command(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
+        _run_stage(context, stage, catalog, param, as_of)
+
+    command.__doc__ = text
+    return command
 
 
-@app.command()
-def embed(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
-    """Embed items and profiles that have no vector yet.
+def _asking(stage: str, text: str) -> Callable[..., None]:
+    """The command of a stage that asks a labeler."""
 
-    Example: nightjar embed --catalog examples/sample/news.toml
-    """
-    _run_stage(context, "embed", catalog, param, as_of)
+    def command(
+        context: typer.Context,
+        catalog: Catalogs = None,
+        param: Parameters = None,
+        as_of: AsOf = None,
+        strict: Strict = False,
+    ) -> None:
+        _run_stage(context, stage, catalog, param, as_of, strict=strict)
+
+    command.__doc__ = text
+    return command
+
+
+for _target, _kind, _stage, _text in (
+    (app, _asking, "enrich", "Summarise items: themes, mood, audience, keywords, aspects.\n\n"
+     "Example: nightjar enrich --catalog examples/sample/news.toml"),
+    (app, _plain, "embed", "Embed items and profiles that have no vector yet.\n\n"
+     "Example: nightjar embed --catalog examples/sample/news.toml"),
+    (label_app, _asking, "similar", "Find and verify near-duplicates, and group them.\n\nExample: nightjar label similar"),
+    (app, _plain, "relations", "Relate items: series, sequels, author, brand, same story, also bought.\n\n"
+     "Example: nightjar relations --catalog examples/sample/books.toml"),
+    (label_app, _asking, "judge", "Judge the relevance of sampled user-item pairs.\n\nExample: nightjar label judge"),
+    (app, _plain, "quality", "Check items and labels, and write the Data Docs.\n\nExample: nightjar quality"),
+    (app, _asking, "rewrite", "Turn profiles and histories into search text, if a source wants it.\n\n"
+     "Example: nightjar rewrite"),
+    (app, _plain, "candidates", "Retrieve candidates for every user.\n\n"
+     "Example: nightjar candidates --as-of 2026-11-01"),
+    (app, _plain, "train", "Train the ranker on labels and interactions.\n\nExample: nightjar train"),
+    (app, _plain, "score", "Score the candidates and keep the best of each user, with a reason.\n\n"
+     "Example: nightjar score"),
+    (app, _asking, "rerank", "Let a labeler put the first of each list in order, if the catalog names one.\n\n"
+     "Example: nightjar rerank"),
+    (app, _asking, "explain", "Let a labeler say why the first of each list are there, if the catalog names one.\n\n"
+     "Example: nightjar explain"),
+):  # fmt: skip
+    _target.command(_stage)(_kind(_stage, _text))
 
 
 @label_app.command("topics")
@@ -127,133 +155,13 @@ def label_topics(
     param: Parameters = None,
     as_of: AsOf = None,
     strict: Strict = False,
-    refit_topics: Annotated[bool, typer.Option(help="Fit the topic prototypes anew.")] = False,
+    refit_topics: Refit = False,
 ) -> None:
     """Label the topics of items that have no label yet.
 
     Example: nightjar label topics --refit-topics
     """
     _run_stage(context, "topics", catalog, param, as_of, strict=strict, refit_topics=refit_topics)
-
-
-@label_app.command("similar")
-def label_similar(
-    context: typer.Context,
-    catalog: Catalogs = None,
-    param: Parameters = None,
-    as_of: AsOf = None,
-    strict: Strict = False,
-) -> None:
-    """Find and verify near-duplicates, and group them.
-
-    Example: nightjar label similar
-    """
-    _run_stage(context, "similar", catalog, param, as_of, strict=strict)
-
-
-@app.command()
-def relations(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
-    """Relate items: series, sequels, author, brand, same story, also bought.
-
-    Example: nightjar relations --catalog examples/sample/books.toml
-    """
-    _run_stage(context, "relations", catalog, param, as_of)
-
-
-@label_app.command("judge")
-def label_judge(
-    context: typer.Context,
-    catalog: Catalogs = None,
-    param: Parameters = None,
-    as_of: AsOf = None,
-    strict: Strict = False,
-) -> None:
-    """Judge the relevance of sampled user-item pairs.
-
-    Example: nightjar label judge
-    """
-    _run_stage(context, "judge", catalog, param, as_of, strict=strict)
-
-
-@app.command()
-def quality(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
-    """Check items and labels, and write the Data Docs.
-
-    Example: nightjar quality
-    """
-    _run_stage(context, "quality", catalog, param, as_of)
-
-
-@app.command()
-def rewrite(
-    context: typer.Context,
-    catalog: Catalogs = None,
-    param: Parameters = None,
-    as_of: AsOf = None,
-    strict: Strict = False,
-) -> None:
-    """Turn profiles and histories into search text, if a source wants it.
-
-    Example: nightjar rewrite
-    """
-    _run_stage(context, "rewrite", catalog, param, as_of, strict=strict)
-
-
-@app.command()
-def candidates(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
-    """Retrieve candidates for every user.
-
-    Example: nightjar candidates --as-of 2026-11-01
-    """
-    _run_stage(context, "candidates", catalog, param, as_of)
-
-
-@app.command()
-def train(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
-    """Train the ranker on labels and interactions.
-
-    Example: nightjar train
-    """
-    _run_stage(context, "train", catalog, param, as_of)
-
-
-@app.command()
-def score(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
-    """Score the candidates and keep the best of each user, with a reason.
-
-    Example: nightjar score
-    """
-    _run_stage(context, "score", catalog, param, as_of)
-
-
-@app.command()
-def rerank(
-    context: typer.Context,
-    catalog: Catalogs = None,
-    param: Parameters = None,
-    as_of: AsOf = None,
-    strict: Strict = False,
-) -> None:
-    """Let a labeler put the first of each list in order, if the catalog names one.
-
-    Example: nightjar rerank
-    """
-    _run_stage(context, "rerank", catalog, param, as_of, strict=strict)
-
-
-@app.command()
-def explain(
-    context: typer.Context,
-    catalog: Catalogs = None,
-    param: Parameters = None,
-    as_of: AsOf = None,
-    strict: Strict = False,
-) -> None:
-    """Let a labeler say why the first of each list are there, if the catalog names one.
-
-    Example: nightjar explain
-    """
-    _run_stage(context, "explain", catalog, param, as_of, strict=strict)
 
 
 @app.command()
@@ -272,13 +180,9 @@ def evaluate(
         permutation_flow(make_request(context, catalogs=catalog, params=param, as_of=as_of), n_shuffles=permutation)
 
 
-@app.command()
-def publish(context: typer.Context, catalog: Catalogs = None, param: Parameters = None, as_of: AsOf = None) -> None:
-    """Publish the last scored recommendations and labels as Parquet.
-
-    Example: nightjar publish
-    """
-    _run_stage(context, "publish", catalog, param, as_of)
+app.command("publish")(
+    _plain("publish", "Publish the last scored recommendations and labels as Parquet.\n\nExample: nightjar publish")
+)
 
 
 @app.command("simulate-users")

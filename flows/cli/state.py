@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from pydantic import ValidationError
 
 from flows.request import RunRequest
 from flows.settings import Settings
@@ -43,15 +44,17 @@ def make_request(
 ) -> RunRequest:
     """The request of a command. Raises ConfigError for a parameter without "=" or a day that is none."""
     state: State = context.obj
-    return RunRequest.model_validate(
-        {
-            "catalogs": tuple(catalogs or ()),
-            "parameters": dict(_split_parameter(text) for text in params or []),
-            "warehouse": state.warehouse,
-            "as_of": _parse_day(as_of),
-            **more,
-        }
-    )
+    values = {
+        "catalogs": tuple(catalogs or ()),
+        "parameters": dict(_split_parameter(text) for text in params or []),
+        "warehouse": state.warehouse,
+        "as_of": parse_day(as_of) if as_of else None,
+        **more,
+    }
+    try:
+        return RunRequest.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
 
 
 def _split_parameter(text: str) -> tuple[str, str]:
@@ -62,8 +65,9 @@ def _split_parameter(text: str) -> tuple[str, str]:
     return name, str(Path(value).resolve()) if Path(value).exists() else value
 
 
-def _parse_day(text: str | None) -> date | None:
+def parse_day(text: str, *, name: str = "--as-of") -> date:
+    """A day as the operator writes it. Raises ConfigError for what is none."""
     try:
-        return date.fromisoformat(text) if text else None
+        return date.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"--as-of {text!r} is no day; write for example 2026-11-01") from error
+        raise ConfigError(f"{name} {text!r} is no day; write for example 2026-11-01") from error

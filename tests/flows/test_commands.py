@@ -42,7 +42,7 @@ def test_commands_are_those_of_the_issue() -> None:
     assert names >= {
         "run", "plan", "ingest", "enrich", "embed", "label topics", "label similar", "label judge", "quality", "candidates",
         "train", "score", "evaluate", "publish", "simulate-users", "sql", "status", "doctor", "prompts show",
-        "prompts diff", "llm cache stats", "llm cache prune", "llm batches",
+        "prompts diff", "llm cache stats", "llm cache prune", "llm batches", "verify", "publications", "rollback", "contract check",
     }  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def test_bad_usage_exits_with_2(nightjar: Nightjar, words: list[str], message: s
     ("words", "message"),
     [
         (["run", "--from", "rank"], "nightjar: unknown stage 'rank'; the stages are ingest, enrich, embed, topics"),
+        (["run", "--from", "publish", "--to", "judge"], "nightjar: stage 'judge' comes before 'publish'; the order is"),
         (["run", "--as-of", "tomorrow"], "nightjar: --as-of 'tomorrow' is no day; write for example 2026-11-01"),
         (["run", "--param", "data"], "nightjar: --param 'data' is not of the form NAME=VALUE"),
         (["plan"], "nightjar: no catalog is given and the warehouse knows none; say --catalog FILE"),

@@ -1,11 +1,14 @@
-"""`kill -9` in any stage, then the same command: the tables of a run that nobody disturbed."""
+"""`kill -9` in one stage after another, then the same command: the tables of a run that nobody disturbed.
+
+The points stand in rows: each run of a row gets a little farther than the one before it, and the last is not killed.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerContext
@@ -21,27 +24,33 @@ from tests.flows.kill_driver import KillPoint, run_night
 from tests.night import GATE, Nights, SmallCatalog
 from warehouse.publication import TABLES, verify_publication
 
-POINTS = [
-    KillPoint("ingest", "commit"),
-    KillPoint(GATE, "insert quality_results"),
-    KillPoint("enrich", "insert enrichments", 2),
-    KillPoint("embed", "insert embeddings"),
-    KillPoint("topics", "commit", 3),
-    KillPoint("similar", "insert item_groups"),
-    KillPoint("relations", "commit"),
-    KillPoint("judge", "insert judge_samples", 2),
-    KillPoint("judge", "commit", 8),
-    KillPoint("quality", "commit"),
-    KillPoint("rewrite", "insert user_queries", 2),
-    KillPoint("candidates", "shard", 2),
-    KillPoint("train", "insert models"),
-    KillPoint("score", "insert quality_results"),
-    KillPoint("rerank", "insert rerank_orders"),
-    KillPoint("explain", "insert explanations", 2),
-    KillPoint("evaluate", "insert metrics"),
-    KillPoint("publish", "rename", 3),
-    KillPoint("publish", "replace"),
-    KillPoint("publish", "insert publications"),
+ROWS = [
+    [
+        KillPoint("ingest", "commit"),
+        KillPoint("embed", "insert embeddings"),
+        KillPoint("relations", "commit"),
+        KillPoint("quality", "commit"),
+        KillPoint("candidates", "shard", 2),
+        KillPoint("rerank", "insert rerank_orders"),
+        KillPoint("publish", "rename", 3),
+    ],
+    [
+        KillPoint(GATE, "insert quality_results"),
+        KillPoint("topics", "commit", 3),
+        KillPoint("judge", "insert judge_samples", 2),
+        KillPoint("train", "insert models"),
+        KillPoint("explain", "insert explanations", 2),
+        KillPoint("publish", "replace"),
+    ],
+    [
+        KillPoint("enrich", "insert enrichments", 2),
+        KillPoint("similar", "insert item_groups"),
+        KillPoint("judge", "commit", 8),
+        KillPoint("rewrite", "insert user_queries", 2),
+        KillPoint("score", "insert quality_results"),
+        KillPoint("evaluate", "insert metrics"),
+        KillPoint("publish", "insert publications"),
+    ],
 ]
 # label_metrics tells what labels cost in which run, and compares them with earlier runs.
 BOOKKEEPING = {
@@ -60,16 +69,16 @@ AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Aftermath:
-    """What a kill left, and what the same command made of it."""
+    """What a row of kills left, and what the same command made of it."""
 
     nights: Nights
-    exit_codes: tuple[int | None, int | None]
-    statuses_after_kill: list[str]
-    latest_after_kill: str
+    exit_codes: list[int | None]
+    statuses_after_kills: list[str]
+    latest_after_kills: list[str]
 
 
 def test_every_stage_is_killed() -> None:
-    assert {point.stage for point in POINTS} == {*STAGE_FLOWS, GATE}
+    assert {point.stage for row in ROWS for point in row} == {*STAGE_FLOWS, GATE}
 
 
 @pytest.fixture(scope="module")
@@ -111,34 +120,30 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, yesterday: Nights, pro
 
 @pytest.fixture(scope="module")
 def aftermaths(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    yesterday: Nights,
-    processes: ForkServerContext,
-) -> Iterator[dict[KillPoint, Future[Aftermath]]]:
-    """The points that are tested, killed and run again two at a time, while the first are looked at."""
-    here = [
-        item for item in request.session.items if isinstance(item, pytest.Function) and item.module is request.module
-    ]
-    points = [item.callspec.params["point"] for item in here if hasattr(item, "callspec")]
+    tmp_path_factory: pytest.TempPathFactory, yesterday: Nights, processes: ForkServerContext
+) -> Iterator[list[Future[Aftermath]]]:
+    """Two rows at a time, while the first is looked at."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {
-            point: pool.submit(kill_and_run_again, yesterday, tmp_path_factory.mktemp("killed"), processes, point)
-            for point in points
-        }
+        yield [
+            pool.submit(kill_and_run_again, yesterday, tmp_path_factory.mktemp("killed"), processes, row)
+            for row in ROWS
+        ]
 
 
-@pytest.mark.parametrize("point", POINTS, ids=str)
-def test_killed_run_is_made_good_by_the_same_command(
-    aftermaths: dict[KillPoint, Future[Aftermath]], undisturbed: Nights, point: KillPoint
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_killed_runs_are_made_good_by_the_same_command(
+    aftermaths: list[Future[Aftermath]], undisturbed: Nights, number: int
 ) -> None:
-    found = aftermaths[point].result()
-    nights = found.nights
-    assert found.exit_codes == (-signal.SIGKILL, 0)
-    assert found.statuses_after_kill == ["completed", "running"]
-    assert found.latest_after_kill in {"r001", "r002"}
-    assert nights.column("select status from runs order by run_id") == ["completed", "interrupted", "completed"]
-    assert verify_publication(nights.folder / "published").run_id == "r003"
+    found = aftermaths[number].result()
+    nights, n_killed = found.nights, len(ROWS[number])
+    assert found.exit_codes == [-signal.SIGKILL] * n_killed + [0]
+    assert found.statuses_after_kills == ["completed", *["interrupted"] * (n_killed - 1), "running"]
+    assert set(found.latest_after_kills[:-1]) == {"r001"}
+    assert found.latest_after_kills[-1] in {"r001", f"r{n_killed + 1:03d}"}
+    assert nights.column("select status from runs order by run_id") == [
+        "completed", *["interrupted"] * n_killed, "completed",
+    ]  # fmt: skip
+    assert verify_publication(nights.folder / "published").run_id == f"r{n_killed + 2:03d}"
     for table in undisturbed.column("select table_name from duckdb_tables() order by 1"):
         if table not in BOOKKEEPING:
             assert rows(nights, table) == rows(undisturbed, table), table
@@ -158,14 +163,18 @@ def test_point_that_is_never_reached_kills_nobody(
     assert run_tonight(nights, processes, KillPoint("ingest", "commit", 99)) == 0
 
 
-def kill_and_run_again(yesterday: Nights, folder: Path, processes: ForkServerContext, point: KillPoint) -> Aftermath:
-    """Run tonight up to the point, and then once more."""
+def kill_and_run_again(
+    yesterday: Nights, folder: Path, processes: ForkServerContext, points: Sequence[KillPoint]
+) -> Aftermath:
+    """Run tonight up to each point in turn, and then to its end."""
     nights = copy_of(yesterday, folder)
-    killed = run_tonight(nights, processes, point)
-    statuses = nights.column("select status from runs order by run_id")
-    latest = verify_publication(nights.folder / "published").run_id
-    nights.n_runs += 1
-    return Aftermath(nights, (killed, run_tonight(nights, processes)), statuses, latest)
+    codes, latest = [], []
+    for point in points:
+        codes.append(run_tonight(nights, processes, point))
+        latest.append(verify_publication(nights.folder / "published").run_id)
+        statuses = nights.column("select status from runs order by run_id")
+        nights.n_runs += 1
+    return Aftermath(nights, [*codes, run_tonight(nights, processes)], statuses, latest)
 
 
 def copy_of(nights: Nights, folder: Path) -> Nights:

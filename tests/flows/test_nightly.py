@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
-from flows.nightly import STAGE_FLOWS, stages_between
+from flows.nightly import STAGE_FLOWS
 from flows.request import RunRequest, StageName
 from flows.settings import Settings
 from flows.stage import load_catalogs
@@ -20,14 +21,16 @@ def test_every_stage_has_a_flow_in_the_same_order() -> None:
 
 
 def test_stages_from_one_to_another_are_those_between() -> None:
-    assert stages_between("ingest", "publish") == list(get_args(StageName))
-    assert stages_between("candidates", "score") == ["candidates", "train", "score"]
-    assert stages_between("judge", "judge") == ["judge"]
+    assert RunRequest().stages() == list(get_args(StageName))
+    assert RunRequest(from_stage="candidates", to_stage="score").stages() == ["candidates", "train", "score"]
+    assert RunRequest(from_stage="judge", to_stage="judge").stages() == ["judge"]
 
 
 def test_last_stage_before_the_first_is_refused() -> None:
-    with pytest.raises(ConfigError, match="stage 'ingest' comes before 'publish'; the order is ingest, enrich, embed"):
-        stages_between("publish", "ingest")
+    with pytest.raises(
+        ValidationError, match="stage 'ingest' comes before 'publish'; the order is ingest, enrich, embed"
+    ):
+        RunRequest(from_stage="publish", to_stage="ingest")
 
 
 def test_catalogs_are_those_given_else_of_the_settings_else_of_the_last_run(nights: Nights, tmp_path: Path) -> None:

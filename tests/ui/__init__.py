@@ -1,0 +1,1 @@
+"""The Prefect UI as an operator sees it, in headless Chromium."""
