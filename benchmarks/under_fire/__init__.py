@@ -1,0 +1,1 @@
+"""A night under fire: a catalog that changes, a service whose processes are killed, readers, and a provider that counts."""
