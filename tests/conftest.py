@@ -33,6 +33,12 @@ for name in [name for name in os.environ if name.startswith(("NIGHTJAR_", "OPENA
     del os.environ[name]
 
 LOOPBACK = ("127.", "::1", "localhost")
+# Whole nights: begun first, so that no worker is left alone with one at the end.
+LONG = (
+    "flows/test_sample.py", "ui/test_prefect_ui.py", "flows/test_kill.py", "flows/test_real_catalogs.py", "flows/test_runs.py",
+    "labelers/test_topics_embedded.py", "warehouse/test_publication_deaths.py", "tasks/test_publish.py",
+    "flows/test_backfill.py", "flows/test_partial.py",
+)  # fmt: skip
 
 
 class NetworkForbiddenError(Exception):
@@ -95,3 +101,10 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is absent: {folder} is no folder")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; within a file, and among the others, the order stays."""
+    tests = Path(__file__).parent
+    ranks = {str(tests / name): place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(str(item.path), len(LONG)))

@@ -46,7 +46,7 @@ def restore(
 ) -> None:
     """Put a backup into an empty warehouse folder, after all of its checksums were right.
 
-    Example: nightjar --warehouse warehouse/again restore /backup/nightjar.tar
+    Example: nightjar restore /backup/nightjar.tar
     """
     from flows.backup import print_restore
 

@@ -54,7 +54,8 @@ ROWS = [
 ]
 # label_metrics tells what labels cost in which run, and compares them with earlier runs.
 BOOKKEEPING = {
-    "runs", "stage_runs", "stage_outputs", "ingest_counts", "publications", "schema_migrations", "label_metrics",
+    "runs", "stage_runs", "stage_outputs", "ingest_counts", "publications", "latest_publications", "schema_migrations",
+    "label_metrics",
 }  # fmt: skip
 OF_ONE_RUN = {"metrics", "quality_results"}
 # What an ingest saw of the night before is told as `observed`: after a killed run that is the killed run.

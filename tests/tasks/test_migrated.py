@@ -28,7 +28,9 @@ def test_runs_and_stages_are_kept(tmp_path: Path) -> None:
         )
         before = [connection.execute(f"from {table}").fetchall() for table in ("runs", "stage_runs")]
     with open_warehouse(tmp_path) as warehouse:
-        assert [warehouse.connection.execute(f"from {table}").fetchall() for table in ("runs", "stage_runs")] == before
+        kept = ("select * exclude (is_backfill) from runs", "from stage_runs")
+        assert [warehouse.connection.execute(statement).fetchall() for statement in kept] == before
+        assert warehouse.connection.execute("select is_backfill from runs").fetchall() == [(False,)]
         warehouse.connection.execute("update runs set status = 'partial'")
         warehouse.connection.execute("update stage_runs set status = 'partial'")
 
