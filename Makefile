@@ -20,7 +20,7 @@ demo: setup
 	@$(BIN)/nightjar --warehouse warehouse/data/demo run --catalog examples/sample/news.toml --catalog examples/sample/books.toml --as-of 2026-11-01
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/litellm --ignore tests/labelstudio
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/litellm --ignore tests/labelstudio
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,22 +1,27 @@
 -- purpose: a run and those before it, with what they asked for and published, for the report
 -- grain: one row per run, the oldest first, at most $n_runs; without $run_id the last is the last run that ended
-with chosen as (
-    select run_id, started_at, is_backfill
+-- A digest is on record as a run, and is no night; a run that failed before its first stage is one.
+with nights as (
+    select *
     from runs
-    where case when $run_id is null then status <> 'running' else run_id = $run_id end
+    where
+        run_id = $run_id
+        or (status <> 'running' and run_id not in (select stage_runs.run_id from stage_runs where stage = 'digest'))
+),
+chosen as (
+    select run_id, started_at, is_backfill
+    from nights
+    where $run_id is null or run_id = $run_id
     order by started_at desc, run_id desc
     limit 1
 ),
 earlier as (
-    select runs.*
-    from runs
+    select nights.*
+    from nights
     -- Nights are held against nights, and backfills of past days against backfills.
-    join chosen on runs.run_id = chosen.run_id
-        or (
-            runs.started_at < chosen.started_at and runs.status <> 'running'
-            and runs.is_backfill is not distinct from chosen.is_backfill
-        )
-    order by runs.started_at desc, runs.run_id desc
+    join chosen on nights.run_id = chosen.run_id
+        or (nights.started_at < chosen.started_at and nights.is_backfill is not distinct from chosen.is_backfill)
+    order by nights.started_at desc, nights.run_id desc
     limit $n_runs
 ),
 spent as (

@@ -52,10 +52,11 @@ ROWS = [
         KillPoint("publish", "insert publications"),
     ],
 ]
-# label_metrics tells what labels cost in which run, and compares them with earlier runs.
+# label_metrics tells what labels cost in which run, and compares them with earlier runs; a publication is compared with the
+# one before it, which may be that of a run that died after it had shown it.
 BOOKKEEPING = {
-    "runs", "stage_runs", "stage_outputs", "ingest_counts", "publications", "latest_publications", "schema_migrations",
-    "label_metrics",
+    "runs", "stage_runs", "stage_outputs", "ingest_counts", "publications", "latest_publications", "publication_comparisons",
+    "schema_migrations", "label_metrics",
 }  # fmt: skip
 OF_ONE_RUN = {"metrics", "quality_results"}
 # What an ingest saw of the night before is told as `observed`: after a killed run that is the killed run.

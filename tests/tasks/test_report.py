@@ -198,6 +198,18 @@ def test_names_and_addresses_of_people_are_left_out(finished: Nights) -> None:
     assert not [word for word in ("Ann", "example.org", "7946 0958") if word in text.split('id="figures"')[0]]
 
 
+def test_digest_is_no_night(finished: Nights) -> None:
+    edit(
+        finished,
+        "insert into runs (run_id, as_of, status, catalogs, started_at, finished_at, code_version) select 'digest', as_of,"
+        " 'completed', catalogs, finished_at, finished_at, code_version from runs order by started_at desc limit 1",
+        "insert into stage_runs (run_id, catalog, stage, status, started_at) values"
+        " ('digest', 'all', 'digest', 'completed', now()::timestamp)",
+    )
+    assert read_facts(finished.folder).run.run_id == finished.run_id
+    assert read_facts(finished.folder, "digest").run.run_id == "digest"
+
+
 def test_unknown_run_names_the_known(finished: Nights) -> None:
     with pytest.raises(ConfigError, match="unknown run 'r9'; the last runs are r001"):
         write_run_report(finished.folder, "r9")
