@@ -22,8 +22,13 @@ class ReportRequest(BaseModel):
         pattern=r"^[\w-]*$",
     )
 
+    @property
+    def named(self) -> str:
+        """The run, for the name of the flow run."""
+        return self.run or "last"
 
-@flow(name="report", run_name="report {request.run}")
+
+@flow(name="report", run_name="report {request.named}")
 def report_flow(request: ReportRequest) -> str:
     """Write the report of a run; its path."""
     settings = load_settings()
