@@ -62,8 +62,11 @@ def write_run_report(folder: Path, run_id: str | None = None, *, output: Path | 
     path = output or folder / FOLDER / f"{facts.run.run_id}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(render_report(facts), encoding="utf-8", errors="replace")
-    partial.replace(path)
+    try:
+        partial.write_text(render_report(facts), encoding="utf-8", errors="replace")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -112,7 +113,22 @@ def main() -> None:
         if code == STOPPED:
             print("nightjar: stopped; the same command goes on from there", file=sys.stderr)  # noqa: T201
             _let_go(ended.__context__)
+    except Exception as error:
+        if not _is_disk_full(error):
+            raise
+        print("nightjar: the disk is full; free some space, and the same command goes on from there", file=sys.stderr)  # noqa: T201
+        code = 1
+        _let_go(error)
     sys.exit(code)
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk is behind an error; DuckDB tells of it in words only."""
+    while error is not None:
+        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -24,6 +24,7 @@ from tasks.gates.learning_suites import (
     expect_of_leakage,
     expect_of_permutation,
 )
+from tasks.gates.list_expectations import AGAIN, expect_of_lists
 from tasks.gates.publication_suite import expect_of_publication
 
 AUDITS: Mapping[str, tuple[str, ...]] = {
@@ -243,40 +244,20 @@ def _topics(gates: GatesConfig, topics: Sequence[str]) -> tuple[Expectation, ...
 
 
 def _recommendations(gates: GatesConfig, topics: Sequence[str], top_n: int) -> tuple[Expectation, ...]:
-    suite, summary = "recommendations", "recommendation_summary"
-    again = "score again; if it stays, report it"
+    suite = "recommendations"
     return (
+        *expect_of_lists(suite, gates, top_n),
         expect_between(
-            suite, "users_are_covered", frame=summary, column="covered_share", low=gates.min_users_covered,
-            mend="see which users the candidates leave out, or lower gates.min_users_covered",
-        ),
-        expect_between(
-            suite, "users_are_known", frame=summary, column="n_strangers", high=0,
+            suite, "users_are_known", frame="recommendation_summary", column="n_strangers", high=0,
             mend="run from the stage candidates: these users are gone or were never there",
         ),
-        expect_between(
-            suite, "lists_are_long_enough", frame="list_lengths", column="n_items", low=gates.min_list_items,
-            mend="raise candidates.total, or lower gates.min_list_items",
-        ),
-        expect_between(
-            suite, "lists_are_not_too_long", frame="list_lengths", column="n_items", high=top_n,
-            mend="score again: recommend.top_n has changed since",
-        ),
-        expect_no_rows(suite, "rank_gaps", expected="ranks 1, 2, 3 … without a gap or a tie", mend=again),
-        expect_no_rows(suite, "repeated_recommendations", expected="each item at most once a user", mend=again),
+        expect_no_rows(suite, "group_repeats", expected="at most one of a group of near-duplicates a user", mend=AGAIN),
         expect_no_rows(
-            suite, "unavailable_recommendations", expected="items that exist and are active",
-            mend="run from the stage candidates: the catalog has changed since",
-        ),
-        expect_no_rows(suite, "seen_recommendations", expected="nothing that the user has met", mend=again),
-        expect_no_rows(suite, "group_repeats", expected="at most one of a group of near-duplicates a user", mend=again),
-        expect_no_rows(suite, "unscored_recommendations", expected="a finite score", mend=again),
-        expect_no_rows(
-            suite, "unexplained_recommendations", expected="a reason and who gave it, a source and a title", mend=again
+            suite, "unexplained_recommendations", expected="a reason and who gave it, a source and a title", mend=AGAIN
         ),
         expect_no_rows(
             suite, "doubtful_propensities", expected="a propensity above 0 and up to 1, in the last places or nowhere",
-            mend=again,
+            mend=AGAIN,
         ),
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -244,3 +245,28 @@ def test_doctor_finds_a_file_that_is_no_warehouse(nightjar: Nightjar, tmp_path: 
     shown = nightjar("doctor")
     assert shown.code == 1
     assert f"{DATABASE}' can't be opened" in shown.out
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("commit failed: No space left on device")],
+)
+def test_full_disk_is_said_without_a_traceback(
+    nightjar: Nightjar, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(folder: Path) -> None:
+        raise failure
+
+    monkeypatch.setattr("flows.summary.print_status", fail)
+    ended = nightjar("status")
+    assert ended.code == 1
+    assert ended.err == "nightjar: the disk is full; free some space, and the same command goes on from there\n"
+
+
+def test_other_errors_are_not_hidden(nightjar: Nightjar, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("flows.summary.print_status", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        nightjar("status")
