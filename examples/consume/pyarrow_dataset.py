@@ -2,7 +2,8 @@
 
     python pyarrow_dataset.py PUBLISHED USER...
 
-PUBLISHED is a folder or a URL such as s3://bucket/prefix, which PyArrow reads through fsspec.
+PUBLISHED is a folder or a URL such as s3://bucket/prefix. PyArrow reads s3 and gs with its own code, and other URLs
+through fsspec.
 """
 
 from __future__ import annotations
@@ -14,16 +15,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from latest import Latest, open_filesystem, read_latest
+from pyarrow import fs
+
+OWN = ("s3://", "gs://")
 
 
 def open_table(latest: Latest, table: str, lead: str | None = None) -> ds.Dataset:
     """The files of a table as one dataset; with lead (a user, an item), only those that can hold it."""
     files = latest.files(table, lead) or latest.files(table)[:1]
-    remote = "://" in latest.address
-    return ds.dataset(
-        [file.split("://", 1)[1] for file in files] if remote else files,
-        format="parquet", filesystem=open_filesystem(latest.address) if remote else None,
-    )  # fmt: skip
+    if "://" not in latest.address:
+        return ds.dataset(files, format="parquet")
+    paths = [file.split("://", 1)[1] for file in files]
+    return ds.dataset(paths, format="parquet", filesystem=_filesystem(latest.address))
+
+
+def _filesystem(address: str) -> fs.FileSystem:
+    """PyArrow's own where it has one: its threads read ahead, and one in Python's fsspec as the program ends aborts it."""
+    if address.startswith(OWN):
+        return fs.FileSystem.from_uri(address)[0]
+    return fs.PyFileSystem(fs.FSSpecHandler(open_filesystem(address)))
 
 
 def look_up(latest: Latest, user: str) -> pa.Table:
