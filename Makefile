@@ -9,10 +9,11 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock requirements-torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Nightjar needs Python 3.11 or newer; say make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-torch.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -33,6 +34,21 @@ imports: setup
 	$(BIN)/lint-imports
 
 check: lint types imports test
+
+# After a pin was added or changed: writes the hashes of all files of all pins. Needs a network; minutes.
+.PHONY: lock audit
+lock: setup
+	$(BIN)/python deployments/lock.py requirements.lock
+
+# Known faults of the pinned versions, as far as this machine can ask for them. Tells, and fails only with STRICT=1.
+audit: setup
+	$(BIN)/python deployments/audit.py $(if $(STRICT),--strict)
+
+# Faults at random moments, for an hour: docs/reliability.md. SEED=N repeats one; CHAOS="--only kills --kills 20" does a part.
+.PHONY: chaos
+chaos: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.chaos.long_form $(if $(SEED),--seed $(SEED)) $(CHAOS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/chaos -m chaos_long
 
 # A gateway that nobody here wrote, in an environment of its own: it wants an older openai. Without it its tests are skipped.
 LITELLM_VENV := .venv-litellm

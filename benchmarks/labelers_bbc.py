@@ -50,14 +50,28 @@ class Articles:
 
 def read_articles(catalog: Catalog, embedder: Embedder, *, vectors: Path | None) -> Articles:
     """All articles, embedded as the pipeline does: title and text, 2,000 characters."""
-    records = pl.concat([batch.records for batch in read_batches(catalog.items[0], "items")])
-    texts = [f"{row['title']}\n{row['text']}"[:MAX_CHARS] for row in records.iter_rows(named=True)]
+    records = _read_records(catalog)
+    texts = _texts_of(records)
     matrix = np.load(vectors) if vectors is not None and vectors.exists() else embedder.encode(texts)
     if vectors is not None:
         np.save(vectors, matrix)
     rows = zip(records.iter_rows(named=True), matrix, strict=True)
     items = [ItemText(row["item_id"], row["title"], row["text"], vector=vector) for row, vector in rows]
     return Articles(items, records["category"].to_list())
+
+
+def read_texts(catalog: Catalog) -> tuple[list[str], list[str]]:
+    """What is embedded of each article, and its section."""
+    records = _read_records(catalog)
+    return _texts_of(records), records["category"].to_list()
+
+
+def _read_records(catalog: Catalog) -> pl.DataFrame:
+    return pl.concat([batch.records for batch in read_batches(catalog.items[0], "items")])
+
+
+def _texts_of(records: pl.DataFrame) -> list[str]:
+    return [f"{row['title']}\n{row['text']}"[:MAX_CHARS] for row in records.iter_rows(named=True)]
 
 
 def topics_of(catalog: Catalog) -> list[TopicDefinition]:

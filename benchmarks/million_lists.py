@@ -96,7 +96,7 @@ def fill_warehouse(folder: Path, *, n_users: int, n_items: int) -> None:
         run(
             "insert into interactions by name select $name as catalog, printf('u%07d', i) as user_id,"
             " printf('i%06d', (hash(i, k) % ($n_items // 2))::bigint * 2 + 1) as item_id, 'borrow' as event,"
-            " timestamp '2026-10-01' + to_hours((i % 500)::int) as occurred_at, printf('%d-%d', i, k) as row_hash,"
+            " timestamp '2026-10-01' + to_hours((i % 500)::int) as occurred_at,"
             " timestamp '2026-10-30' as first_seen_at from range($n_users) as users(i), range($per_user) as reads(k)",
             {"name": CATALOG, "n_users": n_users, "n_items": n_items, "per_user": READ_PER_USER},
         )

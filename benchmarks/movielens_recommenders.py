@@ -38,7 +38,7 @@ from tasks.retrieval.als import fit_als
 from tasks.retrieval.choices import choice_matrix
 from tasks.retrieval.collaborative import Collaborative
 from tasks.retrieval.ease import fit_ease
-from tasks.retrieval.fusion import fuse_ranks, join_lists
+from tasks.retrieval.fusion import RankedList, fuse_ranks, join_lists
 from tasks.retrieval.item_to_item import ItemToItem, fit_neighbours
 from tasks.retrieval.popularity import Popularity
 from tasks.retrieval.source import Source
@@ -81,9 +81,19 @@ def textbook_lists(part: Part, users: pl.Series) -> dict[str, pl.DataFrame]:
 
 def fuse(lists: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Reciprocal rank fusion, k = 60, equal weights."""
-    pairs = join_lists({name: found.rename({"user_id": "user", "item_id": "item"}) for name, found in lists.items()})
-    scores = fuse_ranks(pairs, weights=dict.fromkeys(lists, 1.0), rrf_k=60)
-    order = pairs.select(user_id="user", item_id="item").with_columns(scores).sort("user_id", "item_id")
+    users, items = (
+        pl.concat([found[name] for found in lists.values()]).unique().sort() for name in ("user_id", "item_id")
+    )
+    pairs = join_lists([
+        RankedList(
+            users.search_sorted(found["user_id"]).cast(pl.Int64).to_numpy(),
+            items.search_sorted(found["item_id"]).cast(pl.Int64).to_numpy(),
+            found["rank"].cast(pl.Int64).to_numpy(),
+        )
+        for found in lists.values()
+    ])  # fmt: skip
+    scores = pl.Series("fused_score", fuse_ranks(pairs.ranks, weights=[1.0] * len(lists), rrf_k=60))
+    order = pl.DataFrame([users.gather(pairs.users), items.gather(pairs.items), scores])
     ranked = order.with_columns(fused_rank=pl.col("fused_score").rank("ordinal", descending=True).over("user_id"))
     return rank(ranked, ranked["fused_score"].to_numpy(), k=K)
 

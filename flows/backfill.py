@@ -7,7 +7,7 @@ A label tells of content and counts on every day; what depends on the day is mad
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from flows.console import out
 from flows.nightly import STAGE_FLOWS, nightly_flow
@@ -18,6 +18,7 @@ from flows.stage import load_catalogs, open_run
 from tasks.backfill import latest_day, published_days
 from tasks.contracts.errors import ConfigError, GateFailedError
 from tasks.contracts.report import StepReport
+from warehouse.clock import utc_now
 
 # The judge's sample and the gate on labels are of no day.
 DAILY: tuple[StageName, ...] = (
@@ -71,7 +72,7 @@ def run_backfill(request: RunRequest, first: date, last: date, *, is_again: bool
 
 def days_between(first: date, last: date) -> list[date]:
     """The days from first to last, both included. Raises ConfigError for an empty, a future or an overlong range."""
-    today = datetime.now(UTC).date()
+    today = utc_now().date()
     if last < first:
         raise ConfigError(f"TO {last} comes before FROM {first}; say the earlier day first")
     if last > today:

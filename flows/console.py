@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 
 from tasks.contracts.context import Progress as ProgressSink
+from tasks.contracts.printing import printable
 from tasks.contracts.report import StepReport
 
 PLAIN_SECONDS = 10.0
 PLAIN_WIDTH = 120
+
+
+class PlainConsole(Console):
+    """A console on which no text of a catalog moves the cursor, changes colours or turns what follows around."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What Rich makes of it; its own orders to the terminal are no text, and stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
 # Elsewhere than on a terminal (a log, a pipe) tables are not squeezed into 80 columns.
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+out = PlainConsole(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def announce(report: StepReport) -> None:

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from flows.console import announce, progress_for
+from flows.memory import peak_rss_mb
 from flows.served import flow, is_served, say
 from flows.settings import Settings, load_settings
-from flows.stage import code_version, new_run_id, peak_rss_mb
+from flows.stage import code_version, new_run_id
 from tasks.contracts.catalog import Catalog, hash_config
 from tasks.contracts.catalog_file import load_catalog
 from tasks.contracts.digest_context import Channel, DigestContext
@@ -24,6 +25,7 @@ from tasks.contracts.report import StepReport
 from tasks.digest import digest, known_catalogs, record_run
 from tasks.runs import hold_lock, record_stage
 from warehouse.clock import utc_now
+from warehouse.digests import refuse_past_day
 
 WAIT_S = 6 * 3600.0
 
@@ -75,11 +77,19 @@ def _record(context: DigestContext, report: StepReport, started_at: datetime) ->
         record_stage(context.folder, context.run_id, report, status=status, started_at=started_at)
 
 
+def _today(request: DigestRequest, settings: Settings) -> date:
+    """Where the readers are. Raises StepError where the clock was set back behind a day whose digests are sent."""
+    today = datetime.now(ZoneInfo(settings.digest.timezone)).date()
+    if not request.dry_run and request.to is None:
+        refuse_past_day(settings.warehouse, today, patience_s=WAIT_S, on_wait=_say_waiting)
+    return today
+
+
 def _make_context(request: DigestRequest, settings: Settings) -> DigestContext:
     return DigestContext(
         run_id=new_run_id(),
         folder=settings.warehouse,
-        day=request.as_of or datetime.now(ZoneInfo(settings.digest.timezone)).date(),
+        day=request.as_of or _today(request, settings),
         channels=_find_channels(settings.warehouse),
         options=settings.digest,
         server=None if request.to or request.dry_run else settings.read_smtp(),

@@ -32,7 +32,7 @@ def print_checks(settings: Settings) -> None:
         _check_python(),
         Check("packages", True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)),
         _check_disk(settings),
-        check_model(settings.embedding_model),
+        check_model(settings.embedding_model, precision=settings.embedding_precision, device=settings.embedding_device),
         check_warehouse(settings.warehouse),
         *(_check_replica(state) for state in read_replicas(settings.publish_to)),
         *check_endpoints(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import cast
@@ -26,7 +27,7 @@ from flows.request import StageRequest
 from flows.served import is_served, say
 from flows.settings import Settings
 from tasks.contracts.errors import ConfigError, NightjarError
-from tasks.endings import ClosedGate, RunEnding, read_ending
+from tasks.endings import ClosedGate, RunEnding, blank_values, read_ending
 from warehouse.errors import WarehouseError
 
 EVENT_OF: dict[str, HookEvent] = {
@@ -39,11 +40,16 @@ EVENT_OF: dict[str, HookEvent] = {
 PATIENCE_S = 45.0
 
 
-def tell_ended(request: StageRequest, settings: Settings) -> None:
-    """Tell those whom the settings name for the way in which the request's run ended; its row says which."""
+def tell_ended(request: StageRequest, settings: Settings, *, status: str = "", message: str = "") -> None:
+    """Tell those whom the settings name for the way in which the request's run ended; its row says which.
+
+    status and message: what the row should say, where it could not be written.
+    """
 
     def ended() -> None:
         ending = read_ending(settings.warehouse, str(request.run_id))
+        if ending.status == "running":
+            ending = replace(ending, status=status, message=blank_values(message))
         event = EVENT_OF.get(ending.status)
         # Of a backfill, which is many nights, its end says what succeeded; who stops a run at a terminal knows it.
         is_known = (request.is_backfill and event == "success") or (event == "crash" and sys.stderr.isatty())

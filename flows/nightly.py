@@ -57,12 +57,14 @@ def nightly_flow(request: RunRequest) -> tuple[str, list[StepReport]]:
     """All stages for all catalogs, and publish.
 
     Returns the run's id and what each stage did for each catalog. The stages are tasks of this flow run and no flow runs
-    of their own, so that a retried night is one run, which does what is missing.
+    of their own, so that a retried night is one run, which does what is missing. A stage of which nothing has changed is
+    kept, unless all is asked for (`fresh`); see tasks/keeping.py.
     """
     reports: list[StepReport] = []
     with open_run(request, writes_report=True) as (opened, settings):
+        night = opened.model_copy(update={"keeps": not request.fresh})
         for stage in request.stages():
-            reports += body_of(STAGE_FLOWS[stage])(opened)
+            reports += body_of(STAGE_FLOWS[stage])(night)
             if stage == "ingest" and is_served():
                 leave_plan(partial(_plan, opened, settings))
     return str(opened.run_id), reports

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -29,12 +30,14 @@ LOG = "server.log"
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_PWD$|_AUTH$", re.IGNORECASE)
 
 
 @contextmanager
-def own_server(home: Path, *, host: str, port: int) -> Iterator[str]:
+def own_server(home: Path, *, host: str, port: int, secrets: Collection[str] = ()) -> Iterator[str]:
     """Start a server, wait until it answers, give the address of its API, and stop it at the end.
 
+    secrets are variables of the environment that the server does not get, beside those whose name says what they are.
     Raises ConfigError if the port or the home is in use, StepError if the server does not come up.
     """
     home.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,7 @@ def own_server(home: Path, *, host: str, port: int) -> Iterator[str]:
     with (home / LOCK).open("a+", encoding="utf-8") as lock:
         if not _take(lock):
             raise ConfigError(f"a server for {str(home)!r} runs already at {_read(lock)}; stop it, or use that one")
-        process = _start(home, host=host, port=port)
+        process = _start(home, host=host, port=port, secrets=secrets)
         try:
             _await_health(process, f"{address}/api/health", log=home / LOG)
             _write(lock, f"{address}/api")
@@ -74,9 +77,21 @@ def refuse_busy_port(host: str, port: int) -> None:
             ) from error
 
 
-def _start(home: Path, *, host: str, port: int) -> subprocess.Popen[bytes]:
+def without_secrets(environment: Mapping[str, str], secrets: Collection[str] = ()) -> dict[str, str]:
+    """The variables that a process needs which asks no model, sends no mail and publishes nothing.
+
+    What Prefect's own settings hold (PREFECT_...) it must have; keys, tokens and passwords of others it has no use for.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith("PREFECT_") or not (name in secrets or _SECRET.search(name))
+    }
+
+
+def _start(home: Path, *, host: str, port: int, secrets: Collection[str]) -> subprocess.Popen[bytes]:
     environment = {
-        **os.environ,
+        **without_secrets(os.environ, secrets),
         "PREFECT_HOME": str(home),
         # The page asks the address from which it came, whatever name the browser knows it by.
         "PREFECT_SERVER_UI_API_URL": os.environ.get("PREFECT_SERVER_UI_API_URL", "/api"),

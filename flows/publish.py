@@ -6,12 +6,14 @@ from flows.request import StageRequest
 from flows.served import flow
 from flows.stage import load_catalogs, make_context, open_run, run_step
 from tasks.contracts.report import StepReport
-from tasks.publish import publish
+from tasks.keeping import ALL
+from tasks.publish import confirm_latest, publish
 
 
 @flow(name="publish")
 def publish_flow(request: StageRequest) -> list[StepReport]:
-    """Publish every catalog of the warehouse that has recommendations, as one publication."""
+    """Publish every catalog of the warehouse that has recommendations, as one publication, or confirm the latest."""
     with open_run(request) as (opened, settings):
         file, catalog = load_catalogs(opened, settings)[0]
-        return [run_step("publish", publish, make_context(opened, settings, file, catalog))]
+        context = make_context(opened, settings, file, catalog)
+        return [run_step("publish", publish, context, keeps=opened.keeps, name=ALL, confirm=confirm_latest)]

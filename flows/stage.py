@@ -6,13 +6,11 @@ Every stage flow stands on `run_stage`; `open_run` gives a stage that is run alo
 from __future__ import annotations
 
 import importlib.metadata
-import resource
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -23,29 +21,37 @@ from prefect.utilities.annotations import quote
 from flows.artifacts import leave_artifacts, show_progress
 from flows.console import announce, progress_for
 from flows.hooks import tell_crashed, tell_ended
+from flows.memory import peak_rss_mb
 from flows.report import try_report
 from flows.request import RunRequest, StageRequest
 from flows.served import is_served, say
 from flows.settings import Settings, load_settings
+from flows.workers import current_pool, open_pool
 from tasks.contracts.catalog import Catalog
 from tasks.contracts.catalog_file import declared_parameters, load_catalog
 from tasks.contracts.choose import check_labelers
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import ConfigError, GateFailedError
 from tasks.contracts.report import StepReport, StoppedStage
+from tasks.keeping import StageKeeper
 from tasks.quality import refresh_docs
-from tasks.runs import finish_run, hold_lock, known_catalogs, record_stage, start_run
+from tasks.runs import finish_run, hold_lock, known_catalogs, record_stage, settle_clock, start_run
 from warehouse.clock import utc_now
+from warehouse.failures import explain_failure
 
 Step = Callable[[StepContext], StepReport]
+Confirm = Callable[[StepContext, StepReport], StepReport | None]
+"""Is given the report of a stage that could be kept; None: do it."""
+
 SERVED_LOCK_WAIT_S = 3600.0
+TELLS_BEHIND_S = 5.0
 
 
 def run_stage(stage: str, step: Step, request: StageRequest) -> list[StepReport]:
     """Run `step` for every catalog of the request, in a run of its own if the request names none."""
     with open_run(request) as (opened, settings):
         return [
-            run_step(stage, step, make_context(opened, settings, file, catalog))
+            run_step(stage, step, make_context(opened, settings, file, catalog), keeps=opened.keeps)
             for file, catalog in load_catalogs(opened, settings)
         ]
 
@@ -60,26 +66,41 @@ def open_run(request: StageRequest, *, writes_report: bool = False) -> Iterator[
     if request.run_id is not None:
         yield _as_run(request), settings
         return
-    # The day is settled once: a night that begins before midnight ends on the day on which it began.
-    opened = _as_run(request, run_id=new_run_id(), warehouse=settings.warehouse, as_of=request.day())
-    folder, run_id = settings.warehouse, str(opened.run_id)
+    folder, day = settings.warehouse, request.day()
     with hold_lock(folder, wait_s=_lock_wait(settings), on_wait=_say_waiting):
+        # The day is settled once: a night that begins before midnight ends on the day on which it began.
+        as_of = request.day() if _is_clock_behind(request, settings) else day
+        opened = _as_run(request, run_id=new_run_id(), warehouse=folder, as_of=as_of)
+        run_id = str(opened.run_id)
         _start(opened, settings)
         status, message = "interrupted", "the process was stopped"
         try:
-            yield opened, settings
+            with open_pool(settings.scale, run_id=run_id, owner=str(folder.resolve())):
+                yield opened, settings
             status, message = "completed", ""
         except GateFailedError as error:
             status, message = "gated", str(error)
             raise
         except Exception as error:
-            status, message = "failed", f"{type(error).__name__}: {error}"[:2000]
+            status, message = "failed", (explain_failure(error) or f"{type(error).__name__}: {error}")[:2000]
             raise
         finally:
-            finish_run(folder, run_id, status=status, message=message, peak_rss_mb=peak_rss_mb())
-            refresh_docs(folder, run_id)
-            leave_artifacts(settings, run_id, report=try_report(folder, run_id) if writes_report else None)
-            tell_ended(opened, settings)
+            try:
+                finish_run(folder, run_id, status=status, message=message, peak_rss_mb=peak_rss_mb())
+                refresh_docs(folder, run_id)
+                leave_artifacts(settings, run_id, report=try_report(folder, run_id) if writes_report else None)
+            finally:
+                # On a full disk nothing can be recorded, and then people must be told all the more.
+                tell_ended(opened, settings, status=status, message=message)
+
+
+def _is_clock_behind(request: StageRequest, settings: Settings) -> bool:
+    is_day_given, wait_s = request.as_of is not None, _lock_wait(settings)
+    behind = settle_clock(settings.warehouse, is_day_given=is_day_given, wait_s=wait_s, on_wait=say)
+    behind_s = behind.total_seconds()
+    if behind_s > TELLS_BEHIND_S:
+        say(f"this machine's clock is {behind_s:.0f} s behind the warehouse's last run; its time goes on from there")
+    return behind_s > 0
 
 
 def _start(opened: RunRequest, settings: Settings) -> None:
@@ -138,17 +159,12 @@ def load_catalogs(request: StageRequest, settings: Settings) -> list[tuple[Path,
 def new_run_id() -> str:
     """Sortable by time, unique: "20261121T031500-kqzb"; letters only at the end, for digits would read as a time zone."""
     suffix = "".join(secrets.choice("bcdfghjklmnpqrstvwxz") for _ in range(4))
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{suffix}"
+    return f"{utc_now():%Y%m%dT%H%M%S}-{suffix}"
 
 
 def code_version() -> str:
     """The installed version of Nightjar."""
     return importlib.metadata.version("nightjar")
-
-
-def peak_rss_mb() -> float:
-    """The highest resident memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def make_context(request: RunRequest, settings: Settings, file: Path, catalog: Catalog) -> StepContext:
@@ -162,6 +178,8 @@ def make_context(request: RunRequest, settings: Settings, file: Path, catalog: C
         endpoints=settings.read_endpoints(),
         endpoint=settings.endpoint,
         embedding_model=settings.embedding_model,
+        embedding_precision=settings.embedding_precision,
+        embedding_device=settings.embedding_device,
         code_version=code_version(),
         limit=request.limit,
         shard_users=settings.shard_users,
@@ -174,17 +192,33 @@ def make_context(request: RunRequest, settings: Settings, file: Path, catalog: C
         is_strict=request.strict,
         refit_topics=request.refit_topics,
         is_backfill=request.is_backfill,
+        pool=current_pool(),
     )
     check_labelers(context)
     return context
 
 
-def run_step(stage: str, step: Step, context: StepContext) -> StepReport:
+def run_step(
+    stage: str,
+    step: Step,
+    context: StepContext,
+    *,
+    keeps: bool = False,
+    name: str = "",
+    confirm: Confirm | None = None,
+) -> StepReport:
+    """Do a stage for a catalog, or, with keeps, let stand what it left if nothing that it reads has changed.
+
+    name is the catalog that its reports name, if another. confirm has the last word where a stage could be kept.
+    """
     started_at, clock = utc_now(), time.monotonic()
+    keeper = StageKeeper(stage, context, name=name)
     try:
-        title = f"{stage} {context.catalog.name}"
-        with show_progress(title) if is_served() else progress_for(title) as progress:
-            report = _call(step, replace(context, progress=progress))
+        report = keeper.find_kept() if keeps else None
+        if report is not None and confirm is not None:
+            report = confirm(context, report)
+        if report is None:
+            report = _do(stage, step, context, keeper)
     except StoppedStage as stopped:
         report = _timed(stopped.report, clock)
         record_stage(context.folder, context.run_id, report, status="partial", started_at=started_at)
@@ -201,6 +235,15 @@ def run_step(stage: str, step: Step, context: StepContext) -> StepReport:
     record_stage(context.folder, context.run_id, report, status=status, started_at=started_at)
     _announce(report)
     return report
+
+
+def _do(stage: str, step: Step, context: StepContext, keeper: StageKeeper) -> StepReport:
+    title = f"{stage} {context.catalog.name}"
+    shown = show_progress(title) if is_served() else progress_for(title)
+    with shown as progress, keeper.watch(progress) as (watched, remember):
+        report = _call(step, watched)
+        remember(report)
+    return replace(report, notes=(*report.notes, keeper.note)) if keeper.note else report
 
 
 def _call(step: Step, context: StepContext) -> StepReport:

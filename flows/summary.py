@@ -10,7 +10,7 @@ import polars as pl
 from rich.table import Table
 
 from flows.console import out
-from flows.stage import peak_rss_mb
+from flows.memory import peak_rss_mb
 from flows.tables import plain_table
 from tasks.contracts.report import StepReport
 from tasks.inspection import Sample, read_metrics, read_sample, read_status, run_select

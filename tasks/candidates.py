@@ -4,28 +4,32 @@
 of users of whom something is known that the sources were not told (a judge's label, a held-out interaction): built from
 the history alone, joined by every labelled pair, once a fold (column `fold`). The ranker learns and is measured on the
 second, and serves the first. The gate `candidates` looks at the first: the recall of an approximate index, short lists.
-Time O(users x items) by exact search; memory O(items x dimension + shard).
+Shards are computed by threads of this process, or on the workers of a Dask cluster (see tasks/sharding).
+Time O(users x items) by exact search; memory O(items x dimension + shards at once).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.gating import check_suite
-from tasks.loading.arrays import CatalogArrays, load_catalog_arrays, load_shard
+from tasks.loading.arrays import CatalogArrays, load_catalog_arrays
 from tasks.loading.fields import check_rules
 from tasks.loading.history import make_history
 from tasks.loading.shard_history import onboarding_note
+from tasks.loading.shard_inputs import read_shard_inputs
 from tasks.loading.truth import read_truth, users_with_truth
 from tasks.retrieval.build import index_recall_of
-from tasks.retrieval.candidates import CandidateShard, add_pairs, candidates_for_shard
 from tasks.running import task
+from tasks.sharding.jobs import RetrievalKit, RetrievalPart
+from tasks.sharding.running import run_shards
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.outputs import stage_output
 from warehouse.shards import ShardWriter
@@ -48,11 +52,11 @@ class Served:
     index_recall: float | None = None
     notes: list[str] = field(default_factory=list)
 
-    def add(self, shard: CandidateShard, *, n_users: int, top_n: int) -> None:
+    def add(self, facts: Mapping[str, Any]) -> None:
         """Count one more shard."""
-        self.dropped.update(shard.dropped)
-        self.n_short += shard.n_short
-        self.n_fewer += n_users - shard.frame.group_by("user_id").len().filter(pl.col("len") >= top_n).height
+        self.dropped.update(facts["dropped"])
+        self.n_short += facts["n_short"]
+        self.n_fewer += facts["n_fewer"]
 
 
 @task(name="candidates")
@@ -65,8 +69,9 @@ def candidates(context: StepContext) -> StepReport:
         everyone = warehouse.query("queries/active_users", user_space=catalog.user_space)["user_id"].to_list()
         folds = range(catalog.relevance.folds)
         known = {fold: users_with_truth(warehouse, context, fold=fold) for fold in folds}
-        served = _write_served(warehouse, context, everyone)
-        held_out = _write_held_out(warehouse, context, known)
+        arrays = load_catalog_arrays(warehouse, context, fold=None)
+        served = _write_served(warehouse, context, arrays, everyone)
+        held_out = _write_held_out(warehouse, context, arrays, known)
         served.notes += onboarding_note(warehouse, context)
         gate = check_suite("candidates", warehouse, context, frames={"candidate_facts": _facts(served, len(everyone))})
     n_known = len(set().union(*known.values()))
@@ -77,13 +82,17 @@ def candidates(context: StepContext) -> StepReport:
         rows_in=len(everyone),
         rows_out=served.n_rows,
         dropped=dict(served.dropped),
-        notes=(note if everyone else NO_USERS, *served.notes, *gate.notes),
+        notes=(
+            note if everyone else NO_USERS,
+            *served.notes,
+            *gate.notes,
+            *(context.pool.notes() if context.pool else ()),
+        ),
     )
 
 
-def _write_served(warehouse: Warehouse, context: StepContext, user_ids: list[str]) -> Served:
+def _write_served(warehouse: Warehouse, context: StepContext, arrays: CatalogArrays, user_ids: list[str]) -> Served:
     catalog = context.catalog
-    arrays = load_catalog_arrays(warehouse, context, fold=None)
     served = Served(index_recall=index_recall_of(arrays.sources), notes=_notes(context, arrays))
     with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage="candidates") as output:
         _write(output, warehouse, context, arrays, user_ids, fold=None, served=served)
@@ -94,14 +103,16 @@ def _write_served(warehouse: Warehouse, context: StepContext, user_ids: list[str
     return served
 
 
-def _write_held_out(warehouse: Warehouse, context: StepContext, user_ids: Mapping[int, list[str]]) -> int:
+def _write_held_out(
+    warehouse: Warehouse, context: StepContext, served: CatalogArrays, user_ids: Mapping[int, list[str]]
+) -> int:
     """The users of each fold, with sources that know nothing of the fold; a shard holds rows of one fold."""
     stage = "candidates-holdout"
     with stage_output(warehouse, run_id=context.run_id, catalog=context.catalog.name, stage=stage) as output:
         for fold, ids in user_ids.items():
             if fold and not ids:
                 continue
-            arrays = load_catalog_arrays(warehouse, context, fold=fold)
+            arrays = load_catalog_arrays(warehouse, context, fold=fold, known=served)
             _write(output, warehouse, context, arrays, ids, fold=fold, served=Served())
     return output.n_rows
 
@@ -116,34 +127,42 @@ def _write(
     fold: int | None,
     served: Served,
 ) -> None:
-    # Without users one empty shard is written, so that those who read it learn the columns.
-    for start in range(0, max(1, len(user_ids)), context.shard_users):
-        part = user_ids[start : start + context.shard_users]
-        shard = _retrieve(warehouse, context, arrays, part, fold=fold)
-        output.write(shard.frame)
-        served.add(shard, n_users=len(part), top_n=context.catalog.recommend.top_n)
-        context.progress(start + len(part), len(user_ids))
-
-
-def _retrieve(
-    warehouse: Warehouse, context: StepContext, arrays: CatalogArrays, user_ids: list[str], *, fold: int | None
-) -> CandidateShard:
     catalog = context.catalog
-    shard = load_shard(warehouse, context, arrays.index, user_ids=user_ids, fold=fold)
-    found = candidates_for_shard(
-        arrays.index,
-        shard,
+    kit = RetrievalKit(
+        index=arrays.index,
         sources=arrays.sources,
+        segment_popularity=arrays.segment_popularity,
         config=catalog.candidates,
         rules=catalog.rules,
-        segment_popularity=arrays.segment_popularity,
         top_n=catalog.recommend.top_n,
+        fold=fold,
     )
-    if fold is None:
-        return found
-    pairs = read_truth(warehouse, context, user_ids, fold=fold).select("user_id", "item_id")
-    joined = add_pairs(found.frame, pairs, index=arrays.index, shard=shard, sources=arrays.sources)
-    return CandidateShard(joined.with_columns(fold=pl.lit(fold, dtype=pl.Int32)), found.dropped, found.n_short)
+    done = 0
+    for facts in run_shards(
+        "retrieve",
+        kit,
+        _parts(warehouse, context, user_ids, fold=fold),
+        output=output,
+        stage=f"{catalog.name}/candidates" if fold is None else f"{catalog.name}/candidates-{fold}",
+        pool=context.pool,
+        threads=context.threads,
+    ):
+        served.add(facts)
+        done += facts["n_users"]
+        context.progress(done, len(user_ids))
+
+
+def _parts(
+    warehouse: Warehouse, context: StepContext, user_ids: list[str], *, fold: int | None
+) -> Iterator[RetrievalPart]:
+    # Without users one empty shard is written, so that those who read it learn the columns.
+    for start in range(0, max(1, len(user_ids)), context.shard_users):
+        ids = user_ids[start : start + context.shard_users]
+        users = read_shard_inputs(warehouse, context, user_ids=ids, fold=fold)
+        truth = None
+        if fold is not None:
+            truth = read_truth(warehouse, context, ids, fold=fold).select("user_id", "item_id")
+        yield RetrievalPart(users, truth)
 
 
 def _notes(context: StepContext, arrays: CatalogArrays) -> list[str]:

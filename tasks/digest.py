@@ -30,7 +30,7 @@ from tasks.running import task
 from warehouse.clock import utc_now
 from warehouse.connection import DATABASE, Warehouse
 from warehouse.digests import DigestDay, claim, finish, fresh_rows, next_users, visit
-from warehouse.publication import Publication, resolve_latest
+from warehouse.publication import Publication, confirmed_as_of, resolve_latest
 
 NOTHING_NEW = "nothing new"
 ALREADY = "had theirs today"
@@ -84,8 +84,9 @@ def digest(context: DigestContext) -> StepReport:
 
 
 def _refuse_old(context: DigestContext, publication: Publication) -> None:
-    as_of = publication.manifest["as_of"]
-    age = context.day - context.day.fromisoformat(as_of)
+    # A night on which nothing has changed confirms the publication; what is new to a user is known from the ledger.
+    as_of = confirmed_as_of(publication.published)
+    age = context.day - as_of
     if age.days > context.options.max_age_days and context.to is None:
         raise MissingInputError(
             f"the latest publication is of {as_of}, {age.days} days before {context.day}: readers would get yesterday's mail"

@@ -12,7 +12,7 @@ from tasks.contracts.plan import PlanLine
 from tasks.contracts.report import StepReport
 from tasks.labeling import make_labeler
 from tasks.labeling.activate import activate
-from tasks.labeling.embedder import embedder_for
+from tasks.labeling.embedder import describe, embedder_for
 from tasks.labeling.vectors import (
     aspect_fingerprint,
     embed_aspects,
@@ -30,7 +30,7 @@ ASPECTS = "aspects"
 def embed(context: StepContext) -> StepReport:
     """Embed what has no vector under today's fingerprint; items that the stage enrich embedded tonight count here."""
     catalog = context.catalog
-    embedder = embedder_for(context.embedding_model)
+    embedder = embedder_for(context)
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         enriched = warehouse.value("queries/active_fingerprint", catalog=catalog.name, task="enrich")
         of_items, of_users = text_fingerprints(context, embedder, enriched=enriched)
@@ -52,14 +52,14 @@ def embed(context: StepContext) -> StepReport:
         catalog=catalog.name,
         rows_in=n_items + n_users + n_aspects,
         rows_out=n_items + n_users + n_aspects,
-        notes=(f"{n_items} items{early} and {n_users} users{told} embedded with {embedder.name}",),
+        notes=(f"{n_items} items{early} and {n_users} users{told} embedded with {describe(embedder)}",),
     )
 
 
 def plan_embed(context: StepContext) -> PlanLine:
     """How many items, users and texts of aspects have no vector under the fingerprints that tonight's run would give them."""
     catalog = context.catalog
-    embedder = embedder_for(context.embedding_model)
+    embedder = embedder_for(context)
     with open_warehouse(context.folder) as warehouse:
         enriched = make_labeler("enrich", context, warehouse).fingerprint("enrich")
         of_items, of_users = text_fingerprints(context, embedder, enriched=enriched)

@@ -75,7 +75,7 @@ def _embed_first(warehouse: Warehouse, context: StepContext, labeler: Labeler) -
     """
     if not labeler.name.startswith("embedded:") or needs_enrichment(context):
         return ""
-    embedder = embedder_for(context.embedding_model)
+    embedder = embedder_for(context)
     fingerprint, _ = text_fingerprints(context, embedder, enriched=None)
     embed_items(warehouse, context, embedder, fingerprint=fingerprint)
     return fingerprint

@@ -10,9 +10,11 @@ from pathlib import Path
 from tasks.contracts.context import DEFAULT_ENDPOINT, EndpointSettings
 from tasks.contracts.errors import ConfigError, LabelerError, ModelFileError
 from tasks.embedding.model_files import PACKAGED_MODEL, find_model_folder, hash_model_folder, verify_packaged_weights
+from tasks.embedding.precision import AUTO, choose_compute, read_machine
 from tasks.labeling.endpoint import make_endpoint
 from tasks.llm.probe import ProbeResult, probe
 from warehouse.connection import DATABASE, open_warehouse
+from warehouse.copies import read_all
 from warehouse.errors import WarehouseError
 from warehouse.lock import lock_owner
 
@@ -27,14 +29,15 @@ class Check:
     mend: str = ""
 
 
-def check_model(model: str) -> Check:
-    """The embedding model is there, and the packaged one is the published one."""
+def check_model(model: str, *, precision: str = AUTO, device: str = AUTO) -> Check:
+    """The embedding model is there, the packaged one is the published one, and it can compute where and as it should."""
     try:
+        compute = choose_compute(model, precision=precision, device=device, machine=read_machine())
         folder = find_model_folder(model)
         digest = verify_packaged_weights(folder) if model == PACKAGED_MODEL else hash_model_folder(folder)
-    except ModelFileError as error:
+    except (ModelFileError, ConfigError) as error:
         return Check("model", False, str(error))
-    return Check("model", True, f"{model}, sha256 {digest[:16]}…")
+    return Check("model", True, f"{model}, sha256 {digest[:16]}…, computes in {compute}")
 
 
 def check_warehouse(folder: Path) -> Check:
@@ -47,8 +50,9 @@ def check_warehouse(folder: Path) -> Check:
         is_writable = os.access(parent, os.W_OK)
         return Check("warehouse", is_writable, f"{folder} is empty", "" if is_writable else f"make {parent} writable")
     try:
-        with open_warehouse(folder):
-            return Check("warehouse", True, f"{folder}, migrations applied, lock free")
+        with open_warehouse(folder) as warehouse:
+            read_all(warehouse.connection)
+            return Check("warehouse", True, f"{folder}, migrations applied, lock free, every table read")
     except WarehouseError as error:
         return Check("warehouse", False, str(error))
 

@@ -22,8 +22,19 @@ from tasks.gating import Findings, describe_warnings, find_before, inspect_publi
 from tasks.running import task
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
+from warehouse.errors import PublicationError
 from warehouse.outputs import latest_output, sweep_outputs
-from warehouse.publication import CatalogFacts, Publication, RunFacts, TableRows, find_latest, record_history
+from warehouse.publication import (
+    CatalogFacts,
+    Confirmation,
+    Publication,
+    RunFacts,
+    TableRows,
+    confirm_pointer,
+    find_latest,
+    record_history,
+    verify_publication,
+)
 from warehouse.publication import publish as publish_rows
 from warehouse.publication.replicas import replicate
 
@@ -65,6 +76,26 @@ def publish(context: StepContext) -> StepReport:
     )
 
 
+def confirm_latest(context: StepContext, kept: StepReport) -> StepReport | None:
+    """Where nothing has changed: read the latest publication again, say in its pointer that it holds tonight, and keep it.
+
+    None where it must be published: the latest is not what the kept run published, or is damaged. Raises GateFailedError.
+    """
+    published = context.folder / "published"
+    latest = find_latest(published)
+    if latest is None or latest.run_id != kept.kept_from:
+        return None
+    with open_warehouse(context.folder, read_only=True) as warehouse:
+        _refuse_closed_gates(warehouse, latest.catalogs)
+    try:
+        verify_publication(published)
+    except PublicationError:
+        return None
+    confirm_pointer(latest, Confirmation(context.run_id, context.as_of, utc_now()))
+    told = f"publication {latest.publication_id} is whole and is confirmed for {context.as_of}; not a byte of it has changed"
+    return replace(kept, notes=(*kept.notes, told, *_replicate(context)))
+
+
 class _Gate:
     """What a publication says of itself, and the suite that it passes between being written and being shown."""
 
@@ -93,6 +124,7 @@ class _Gate:
             models=warehouse.query("queries/latest_models", catalogs=names).to_dicts(),
             labelers=warehouse.query("queries/active_labelers", catalogs=names).to_dicts(),
             costs=warehouse.query("queries/run_costs", run_id=context.run_id).to_dicts()[0],
+            kept=warehouse.query("queries/kept_stages", catalogs=names, run_id=context.run_id).to_dicts(),
             is_backfill=self._is_archive,
         )
 

@@ -91,7 +91,7 @@ def _also_bought(warehouse: Warehouse, context: StepContext) -> pl.DataFrame:
     if not catalog.relations.also_bought:
         return nothing
     make_history(warehouse, context)
-    choices = warehouse.query("queries/choices", fold=None)
+    choices = warehouse.query("queries/choices", fold=None, max_age_days=None)
     if choices.is_empty():
         return nothing
     items = warehouse.query("queries/index_items", catalog=catalog.name, as_of_end=context.as_of_end)

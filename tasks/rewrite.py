@@ -63,7 +63,7 @@ def rewrite(context: StepContext) -> StepReport:
                 row_of=_row,
                 count_due=lambda: count_due(warehouse, fingerprint),
             )
-        embedder = embedder_for(context.embedding_model)
+        embedder = embedder_for(context)
         of_queries = query_fingerprint(context, embedder)
         activate(warehouse, context, task="embed_queries", fingerprint=of_queries, labeler=embedder.name)
         n_texts = embed_queries(warehouse, context, embedder, labels=fingerprint)

@@ -3,18 +3,60 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from tasks.contracts.errors import StepError
 from tasks.contracts.report import StepReport
-from warehouse.clock import utc_now
+from warehouse.clock import go_on_from, utc_now
 from warehouse.connection import DATABASE, open_warehouse
+from warehouse.errors import LockedError
 from warehouse.leftovers import sweep_leftovers
 from warehouse.lock import hold_run_lock, lock_owner
+
+MAX_BEHIND = timedelta(hours=1)
+"""How far a clock may have been set back before somebody must say which day it is."""
+
+
+def settle_clock(
+    folder: Path, *, is_day_given: bool, wait_s: float = 0.0, on_wait: Callable[[str], None] | None = None
+) -> timedelta:
+    """Let the time of this run begin after all that the warehouse knows; how far the machine's clock is behind that.
+
+    A run without a day of its own takes the clock's. Raises StepError where the clock is so far behind that the day may be
+    a wrong one: interactions after it would not exist for the run. The caller holds the run lock.
+
+    Somebody who only looks may have the database open: waits for them up to wait_s, and tells on_wait of it once.
+    """
+    if not (folder / DATABASE).exists():
+        return timedelta(0)
+    newest = _read_newest(folder, time.monotonic() + wait_s, on_wait)
+    behind = timedelta(0) if newest is None else go_on_from(newest)
+    if behind > MAX_BEHIND and not is_day_given and newest is not None:
+        raise StepError(
+            f"this machine's clock says {newest - behind:%Y-%m-%d %H:%M} UTC, but the warehouse was written to at"
+            f" {newest:%Y-%m-%d %H:%M}; set the clock, or, if it is right, name the day: --as-of {newest - behind:%Y-%m-%d}"
+        )
+    return behind
+
+
+def _read_newest(folder: Path, deadline: float, on_wait: Callable[[str], None] | None) -> datetime | None:
+    while True:
+        try:
+            with open_warehouse(folder) as warehouse:
+                newest: datetime | None = warehouse.value("queries/newest_time")
+                return newest
+        except LockedError as error:
+            if time.monotonic() >= deadline:
+                raise
+            if on_wait is not None:
+                on_wait(str(error))
+                on_wait = None
 
 
 def start_run(
@@ -81,10 +123,11 @@ def record_stage(folder: Path, run_id: str, report: StepReport, *, status: str, 
                     "seconds": [report.seconds],
                     "peak_rss_mb": [report.peak_rss_mb],
                     "notes": [list(report.notes)],
+                    "kept_from": [report.kept_from or None],
                     "started_at": [started_at],
                     "finished_at": [utc_now()],
                 },
-                schema_overrides={"notes": pl.List(pl.String)},
+                schema_overrides={"notes": pl.List(pl.String), "kept_from": pl.String},
             ),
             on_conflict="replace",
         )

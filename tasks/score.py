@@ -3,32 +3,29 @@
 Features are built shard by shard and never stored. Without a model the order of the fused sources is served, and the
 report says so. The best are arranged (diversity, topic mix, exploration) and explained from the data; then
 `recommendations` is made of `scored` and of the answers that rerank and explain have stored (see tasks/serving), which
-ends with the gate. Time O(candidates * trees + users * top_n * pool * d), memory O(catalog + shard).
+ends with the gate. Shards are computed by threads of this process, or on the workers of a Dask cluster (see tasks/sharding).
+Time O(candidates * trees + users * top_n * pool * d), memory O(catalog + shards at once).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
 from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
-from tasks.loading.arrays import load_catalog_arrays, load_facts, load_shard
+from tasks.loading.arrays import FOR_FEATURES, load_catalog_arrays, load_facts
 from tasks.loading.history import make_history
 from tasks.loading.serving_model import serving_model
-from tasks.ranking.arrange import Arrangement, arrange_lists
-from tasks.ranking.evidence import OPTIONAL, STRONG_PLACES, EvidenceFinder
-from tasks.ranking.features import build_features
-from tasks.ranking.inputs import ItemFacts
-from tasks.ranking.model import TrainedRanker, load_ranker, score_rows
-from tasks.ranking.reasons import write_reasons
-from tasks.ranking.top_n import list_sources
-from tasks.retrieval.item_index import ItemIndex
-from tasks.retrieval.user_shard import UserShard
+from tasks.loading.shard_inputs import read_shard_inputs
+from tasks.ranking.model import TrainedRanker, load_ranker
 from tasks.running import task
-from tasks.serving import COLUMNS, SCORED, TEMPLATE, write_recommendations
+from tasks.serving import SCORED, write_recommendations
+from tasks.sharding.jobs import RankingKit, RankingPart
+from tasks.sharding.running import run_shards
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.outputs import latest_output, stage_output
 
@@ -37,113 +34,79 @@ from warehouse.outputs import latest_output, stage_output
 def score(context: StepContext) -> StepReport:
     """Score the candidates of every user, arrange the best, and say why each is there."""
     catalog = context.catalog
+    told: Counter[str] = Counter()
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
         paths = latest_output(warehouse, catalog=catalog.name, stage="candidates", needs="candidates")
         found = serving_model(warehouse, context)
-        scorer = Scorer(warehouse, context, load_ranker(found[1]) if found else None)
+        kit = load_ranking_kit(warehouse, context, load_ranker(found[1]) if found else None)
         with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage=SCORED) as output:
-            for path in paths:
-                output.write(scorer.serve(pl.read_parquet(path)))
+            for facts in run_shards(
+                "rank",
+                kit,
+                _parts(warehouse, context, paths),
+                output=output,
+                stage=f"{catalog.name}/{SCORED}",
+                pool=context.pool,
+                threads=context.threads,
+            ):
+                told.update(facts)
+                context.progress(told["candidates"], None)
+        del kit
         served = write_recommendations(warehouse, context)
     by = f"ranked by model {found[0]}" if found else "no model yet: ranked by the fused sources"
     return StepReport(
         stage="score",
         catalog=catalog.name,
-        rows_in=scorer.told["candidates"],
+        rows_in=told["candidates"],
         rows_out=served.n_rows,
-        notes=(by, *_shortfalls(scorer.told, catalog.recommend.top_n), *served.notes),
+        notes=(
+            by,
+            *_shortfalls(told, catalog.recommend.top_n),
+            *served.notes,
+            *(context.pool.notes() if context.pool else ()),
+        ),
     )
 
 
-class Scorer:
-    """From candidates to lists, a shard of users at a time; told counts candidates, short lists and unfilled slots."""
+def load_ranking_kit(warehouse: Warehouse, context: StepContext, ranker: TrainedRanker | None) -> RankingKit:
+    """What the shards share. Needs pair_history."""
+    catalog = context.catalog
+    arrays = load_catalog_arrays(warehouse, context, fold=None, only=FOR_FEATURES)
+    aspect_words = None
+    if "aspects" in catalog.candidates.sources:
+        items = arrays.index.item_ids.to_list()
+        aspect_words = warehouse.query("queries/aspect_texts", catalog=catalog.name, item_ids=items)
+    return RankingKit(
+        index=arrays.index,
+        facts=load_facts(warehouse, context, arrays, fold=None),
+        segment_popularity=arrays.segment_popularity,
+        ranker=ranker,
+        cards=arrays.index.item_ids.to_frame("item_id").join(
+            warehouse.query("queries/item_cards", catalog=catalog.name),
+            on="item_id",
+            how="left",
+            maintain_order="left",
+        ),
+        aspect_words=aspect_words,
+        config=catalog.recommend,
+        catalog=catalog.name,
+        user_space=catalog.user_space,
+        as_of=context.as_of,
+        as_of_end=context.as_of_end,
+        # Another draw each day, and the same one whenever the day is run.
+        seed=catalog.ranking.seed + context.as_of.toordinal(),
+        half_life_days=catalog.candidates.history_half_life_days,
+    )
 
-    def __init__(self, warehouse: Warehouse, context: StepContext, ranker: TrainedRanker | None) -> None:
-        self.told: Counter[str] = Counter()
-        self._warehouse = warehouse
-        self._context = context
-        self._ranker = ranker
-        arrays = load_catalog_arrays(warehouse, context, fold=None)
-        self._index: ItemIndex = arrays.index
-        self._segment_popularity = arrays.segment_popularity
-        self._facts: ItemFacts = load_facts(warehouse, context, arrays, fold=None)
-        self._cards = warehouse.query("queries/item_cards", catalog=context.catalog.name)
 
-    def serve(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """The lists of a shard's users: COLUMNS, sorted by user and rank."""
-        users = candidates["user_id"].unique().sort().to_list()
-        shard = load_shard(self._warehouse, self._context, self._index, user_ids=users, fold=None)
-        arranged = self._arrange(candidates, shard)
-        self.told.update(candidates=candidates.height, short=arranged.n_short, unfilled=arranged.n_unfilled)
-        self._context.progress(self.told["candidates"], None)
-        return self._explain(arranged.frame, candidates, shard)
-
-    def _arrange(self, candidates: pl.DataFrame, shard: UserShard) -> Arrangement:
-        context, config = self._context, self._context.catalog.recommend
-        features = build_features(
-            candidates, catalog=self._index, shard=shard, facts=self._facts, as_of=context.as_of_end
-        )
-        scores = candidates["fused_score"]
-        if self._ranker is not None:
-            scores = pl.Series(score_rows(self._ranker, features, n_threads=context.threads))
-        kept = [name for name in ("fused_rank", "propensity") if name in candidates.columns]
-        return arrange_lists(
-            candidates.select("user_id", "item_id", *kept).with_columns(scores.cast(pl.Float64).alias("score")),
-            catalog=self._index,
-            shard=shard,
-            topics=self._facts.topics,
-            config=config,
-            # Another draw each day, and the same one whenever the day is run.
-            seed=context.catalog.ranking.seed + context.as_of.toordinal(),
-        )
-
-    def _explain(self, lists: pl.DataFrame, candidates: pl.DataFrame, shard: UserShard) -> pl.DataFrame:
-        catalog = self._context.catalog
-        found = [name for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"]
-        extra = [name for name in OPTIONAL if name in candidates.columns and name not in (*found, "propensity")]
-        keys = ["user_id", "item_id"]
-        top = lists.join(candidates.select(*keys, *found, *extra), on=keys, how="left", maintain_order="left")
-        top = top.with_columns(list_sources(top.select(found)))
-        finder = EvidenceFinder(
-            catalog=self._index,
-            shard=shard,
-            facts=self._facts,
-            interests=self._interests(shard),
-            aspects=self._aspects(top),
-            as_of=self._context.as_of_end,
-            segment_popularity=self._segment_popularity,
-        )
-        strong = top.with_columns(list_sources(top.select(found), within=STRONG_PLACES))
-        reasons = write_reasons(finder.find(strong), verb=catalog.recommend.verb)
-        return (
-            pl.concat([top, reasons], how="horizontal")
-            .with_columns(
-                pl.lit(catalog.name).alias("catalog"),
-                pl.lit(catalog.user_space).alias("user_space"),
-                pl.lit(self._context.as_of).alias("as_of"),
-                pl.lit(TEMPLATE).alias("reason_source"),
-                pl.col("rank").cast(pl.Int32),
-            )
-            .join(self._cards, on="item_id", how="left")
-            .select(COLUMNS)
-            .sort("user_id", "rank")
-        )
-
-    def _interests(self, shard: UserShard) -> Mapping[object, Sequence[str]]:
-        users = shard.user_ids.to_list()
-        rows = self._warehouse.query(
-            "queries/shard_interests", user_space=self._context.catalog.user_space, user_ids=users
-        )
-        return dict(zip(rows["user_id"], rows["interests"].to_list(), strict=True))
-
-    def _aspects(self, top: pl.DataFrame) -> Mapping[tuple[str, str], str]:
-        """What the enrichments say of the items that were found by an aspect."""
-        if "aspect" not in top.columns:
-            return {}
-        items = top.filter(pl.col("aspect").is_not_null())["item_id"].unique().sort().to_list()
-        rows = self._warehouse.query("queries/aspect_texts", catalog=self._context.catalog.name, item_ids=items)
-        return {(item, aspect): words for item, aspect, words in rows.iter_rows()}
+def _parts(warehouse: Warehouse, context: StepContext, paths: Sequence[Path]) -> Iterator[RankingPart]:
+    for path in paths:
+        candidates = pl.read_parquet(path)
+        ids = candidates["user_id"].unique().sort().to_list()
+        users = read_shard_inputs(warehouse, context, user_ids=ids, fold=None)
+        rows = warehouse.query("queries/shard_interests", user_space=context.catalog.user_space, user_ids=ids)
+        yield RankingPart(users, candidates, dict(zip(rows["user_id"], rows["interests"].to_list(), strict=True)))
 
 
 def _shortfalls(told: Mapping[str, int], top_n: int) -> list[str]:

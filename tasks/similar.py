@@ -1,14 +1,17 @@
 """similar: embeddings -> similar_pairs -> similarity_labels -> item_groups (near-duplicates).
 
 Only contents whose neighbours were never looked up are searched for, only pairs without a verdict are verified; groups
-are the connected components of the verified pairs and are written anew each time.
-Time O(new contents x contents), memory O(contents x dimension).
+are the connected components of the verified pairs and are written anew each time. Where many are searched for among many
+the index looks instead of exact search, and its recall is measured and told (see tasks/retrieval/neighbours.py).
+Time O(new contents x contents), by the index O(new contents x its share of the contents); memory O(contents x dimension),
+pairs land block by block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +29,7 @@ from tasks.labeling.activate import activate
 from tasks.labeling.combining import combine_labels
 from tasks.labeling.estimate import estimate_line
 from tasks.labeling.panel import ask_panel
-from tasks.retrieval.neighbours import find_near_pairs
+from tasks.retrieval.neighbours import NearPairs, find_near_pairs, make_search, measure_pair_recall
 from tasks.running import task
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.vectors import read_vectors
@@ -49,7 +52,7 @@ def similar(context: StepContext) -> StepReport:
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         of_pairs = _pairs_fingerprint(warehouse, context)
         activate(warehouse, context, task="similar_pairs", fingerprint=of_pairs, labeler="cosine")
-        n_scanned = _scan(warehouse, context, of_pairs)
+        n_scanned, told = _scan(warehouse, context, of_pairs)
         report = ask_panel("similar", context, warehouse, lambda labeler: _ask(warehouse, context, labeler, of_pairs))
         combined = combine_labels("similar", context, warehouse)
         groups = group_items(warehouse.query("queries/similar_edges", catalog=catalog.name))
@@ -69,6 +72,7 @@ def similar(context: StepContext) -> StepReport:
     notes = (
         *report.notes,
         *combined,
+        *told,
         f"{n_scanned} contents scanned; {n_groups} groups hold {groups.height} near-duplicates",
     )
     return replace(report, notes=notes)
@@ -130,34 +134,54 @@ def group_items(edges: pl.DataFrame) -> pl.DataFrame:
 
 def _pairs_fingerprint(warehouse: Warehouse, context: StepContext) -> str:
     embedding = warehouse.value("queries/active_fingerprint", catalog=context.catalog.name, task="embed_items")
-    return hash_config(embedding, context.catalog.similar)
+    # How deep is looked is no part of what a near pair is.
+    return hash_config(embedding, context.catalog.similar.model_dump(mode="json", exclude={"exact_up_to"}))
 
 
-def _scan(warehouse: Warehouse, context: StepContext, fingerprint: str) -> int:
-    catalog = context.catalog
+def _scan(warehouse: Warehouse, context: StepContext, fingerprint: str) -> tuple[int, tuple[str, ...]]:
+    """How many contents were looked up, and what is to be told of the search; each block is committed with its pairs."""
+    catalog, config = context.catalog, context.catalog.similar
     warehouse.run("queries/forget_scans", catalog=catalog.name)
-    due = set(warehouse.query("queries/items_to_scan", catalog=catalog.name, fingerprint=fingerprint)["content_hash"])
-    if not due:
-        return 0
+    due = warehouse.query("queries/items_to_scan", catalog=catalog.name, fingerprint=fingerprint)["content_hash"]
+    if due.is_empty():
+        return 0, ()
     frame, vectors = read_vectors(warehouse, "queries/item_vectors", catalog=catalog.name)
-    hashes = frame["content_hash"].to_numpy()
-    queries = np.flatnonzero([content in due for content in hashes])
+    hashes = frame["content_hash"]
+    queries = np.flatnonzero(hashes.is_in(due.implode()).to_numpy())
     scope = {"catalog": catalog.name, "fingerprint": fingerprint, "run_id": context.run_id}
-    for found in find_near_pairs(
-        vectors, queries, min_cosine=catalog.similar.min_cosine, max_neighbours=catalog.similar.max_neighbours
-    ):
-        a, b = hashes[found.query], hashes[found.neighbour]
-        pairs = pl.DataFrame(
-            {"hash_a": np.minimum(a, b), "hash_b": np.maximum(a, b), "cosine": found.cosine.astype(float)}
-        )
+    search = make_search(vectors, queries, exact_up_to=config.exact_up_to, max_neighbours=config.max_neighbours)
+    look = partial(
+        find_near_pairs,
+        vectors,
+        min_cosine=config.min_cosine,
+        max_neighbours=config.max_neighbours,
+    )
+    told: tuple[str, ...] = ()
+    if search.index_recall is not None:
+        told = (f"the approximate index {measure_pair_recall(look, queries, search=search).describe()}",)
+    n_done = 0
+    for found in look(queries, search=search):
         with warehouse.transaction():
-            if len(a):
-                warehouse.insert(
-                    "similar_pairs", _scoped(pairs.unique(["hash_a", "hash_b"]), scope), on_conflict="ignore"
-                )
-            scanned = pl.DataFrame({"content_hash": hashes[found.queries]})
-            warehouse.insert("neighbour_scans", _scoped(scanned, scope), on_conflict="ignore")
-    return len(queries)
+            _land_pairs(warehouse, found, hashes, scope)
+            scanned = pl.DataFrame({"content_hash": hashes.gather(found.queries)})
+            warehouse.insert("neighbour_scans", _scoped(scanned, scope))
+        n_done += len(found.queries)
+        context.progress(n_done, len(queries))
+    return len(queries), told
+
+
+def _land_pairs(warehouse: Warehouse, found: NearPairs, hashes: pl.Series, scope: Mapping[str, str]) -> None:
+    """The pairs of a block that are not known yet: a pair is found from both of its sides."""
+    if not len(found.query):
+        return
+    a, b = hashes.gather(found.query), hashes.gather(found.neighbour)
+    is_first = a < b
+    pairs = pl.DataFrame(
+        {"hash_a": a.zip_with(is_first, b), "hash_b": b.zip_with(is_first, a), "cosine": found.cosine}
+    ).unique(["hash_a", "hash_b"], keep="first", maintain_order=True)
+    warehouse.run("queries/make_found_pairs")
+    warehouse.insert("found_pairs", pairs)
+    warehouse.run("queries/store_pairs", **scope)
 
 
 def _scoped(frame: pl.DataFrame, scope: Mapping[str, str]) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 Work list: active contents without a label under today's fingerprint. The embedded labeler's refined prototypes are an
 artifact of their own (topic_prototypes): fitted once, fitted again when asked or when the catalog has grown by
 `topics.refit_growth`, so that yesterday's labels don't drift by themselves. Time O(due), memory O(questions in flight),
-for a fit O(items x dimension).
+for a fit at most 100,000 x dimension, for a cascade O(items x topics).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.contracts.choose import choose_endpoint
 from tasks.contracts.context import StepContext
@@ -111,14 +112,24 @@ def _questions(warehouse: Warehouse, context: StepContext, labeler: Labeler, rol
     n_examples = context.catalog.topics.gold_examples
     shelf = read_shelf(warehouse, catalog=context.catalog.name) if n_examples else None
     for frame in _due(warehouse, context, labeler, role):
-        for row in frame.to_dicts():
-            key, vector = row["content_hash"], None
-            if row["vector"] is not None:
-                vector = np.asarray(row["vector"], dtype=np.float32)
+        # Never as rows of Python: a vector's numbers would each be an object.
+        rows = frame.drop("vector").iter_rows(named=True)
+        for row, vector in zip(rows, _vectors_of(frame["vector"]), strict=True):
+            key = row["content_hash"]
             examples = shelf.nearest(key, vector, n=n_examples) if shelf else ()
             yield ItemText(
                 key=key, title=row["title"], text=row["text"], author=row["author"], vector=vector, examples=examples
             )
+
+
+def _vectors_of(column: pl.Series) -> list[NDArray[np.float32] | None]:
+    """A vector a row, None where there is none."""
+    given = column.is_not_null().to_list()
+    if not any(given):
+        return [None] * len(given)
+    numbers = column.drop_nulls().explode(empty_as_null=True).to_numpy().astype(np.float32)
+    known = iter(numbers.reshape(sum(given), -1))
+    return [next(known) if is_given else None for is_given in given]
 
 
 def _row(key: str, answer: TopicAnswer) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from tasks.gates import summarize_features
 from tasks.gating import check_suite
 from tasks.loading.history import make_history
 from tasks.loading.holdout_features import write_features
-from tasks.loading.learning_rows import LearningRows, read_rows
+from tasks.loading.learning_rows import MAX_ROWS, LearningRows, read_rows
 from tasks.ranking.feature_table import FEATURE_NAMES, FEATURES, SOURCES
 from tasks.ranking.model import TrainedRanker, dump_ranker, load_ranker, train_ranker
 from tasks.ranking.model_card import CardFacts, count_rows, write_card
@@ -31,6 +31,7 @@ from tasks.ranking.shap_picture import draw_explanation, explain_ranker
 from tasks.ranking.splits import check_splits
 from tasks.ranking.tuning import Tuning, tune_ranker
 from tasks.running import task
+from tasks.sharding.training import SpreadTraining, spread_training
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.errors import WarehouseError
@@ -57,11 +58,16 @@ def train(context: StepContext) -> StepReport:
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
         shards = write_features(warehouse, context)
-        rows = read_rows(warehouse, context, shards)
+        pool = context.pool
+        limits = {**MAX_ROWS, "train": pool.train_rows} if pool else MAX_ROWS
+        rows = read_rows(warehouse, context, shards, max_rows=limits)
         try:
             check_splits(rows.splits)
             blank = _check_features(warehouse, context, shards)
-            made = _make_ranker(context, rows)
+            whole = None
+            if pool and rows.dropped["beyond_row_limit"]:
+                whole = spread_training(warehouse, context, shards, pool=pool)
+            made = _make_ranker(context, rows, whole)
         except TooFewLabelsError as error:
             return StepReport(
                 stage="train", catalog=context.catalog.name, rows_in=rows.n_rows, notes=(f"no new model: {error}",)
@@ -72,8 +78,12 @@ def train(context: StepContext) -> StepReport:
         catalog=context.catalog.name,
         rows_in=rows.n_rows,
         rows_out=made.ranker.n_rows,
-        dropped=rows.dropped,
-        notes=_notes(model_id, made, decision, blank, is_backfill=context.is_backfill),
+        # What is beyond the limit of one machine was learnt on the workers.
+        dropped={why: n for why, n in rows.dropped.items() if whole is None or why != "beyond_row_limit"},
+        notes=(
+            *_notes(model_id, made, decision, blank, is_backfill=context.is_backfill),
+            *(pool.notes() if pool else ()),
+        ),
     )
 
 
@@ -89,7 +99,7 @@ def _check_features(warehouse: Warehouse, context: StepContext, shards: Sequence
     return blank
 
 
-def _make_ranker(context: StepContext, rows: LearningRows) -> Made:
+def _make_ranker(context: StepContext, rows: LearningRows, whole: SpreadTraining | None) -> Made:
     config, threads = context.catalog.ranking, context.threads
     stopping, comparison = set_apart(rows.validation, seed=config.seed)
     tuning = tune_ranker(rows.train, stopping, config=config, n_threads=threads) if config.tuning_trials else None
@@ -100,6 +110,7 @@ def _make_ranker(context: StepContext, rows: LearningRows) -> Made:
         config=config,
         n_threads=threads,
         extra=tuning.best.params if tuning else None,
+        whole=whole,
     )
     return Made(ranker, tuning, comparison)
 

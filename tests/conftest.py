@@ -35,7 +35,7 @@ for name in [name for name in os.environ if name.startswith(("NIGHTJAR_", "OPENA
 LOOPBACK = ("127.", "::1", "localhost")
 # Whole nights: begun first, so that no worker is left alone with one at the end.
 LONG = (
-    "flows/test_sample.py", "ui/test_prefect_ui.py", "flows/test_kill.py", "flows/test_real_catalogs.py", "flows/test_runs.py",
+    "flows/test_sample.py", "ui/test_prefect_ui.py", "chaos/test_kills.py", "flows/test_real_catalogs.py", "flows/test_runs.py",
     "labelers/test_topics_embedded.py", "warehouse/test_publication_deaths.py", "tasks/test_publish.py",
     "flows/test_backfill.py", "flows/test_partial.py",
 )  # fmt: skip
@@ -103,8 +103,10 @@ def shared_data() -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files first; within a file, and among the others, the order stays."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the long files first; within a file, and among the others, the order stays. Long forms run where `-m` names them."""
+    if "chaos_long" not in config.getoption("markexpr"):
+        items[:] = [item for item in items if item.get_closest_marker("chaos_long") is None]
     tests = Path(__file__).parent
     ranks = {str(tests / name): place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: ranks.get(str(item.path), len(LONG)))

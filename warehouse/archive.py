@@ -6,6 +6,7 @@ O(one block), whatever their size. Time O(bytes).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -26,6 +27,8 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
 BLOCK = 1 << 20
+# What a file system says to a name that no backup of ours holds.
+_NO_NAME = {errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP}
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,12 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
         raise ArchiveError(f"there is no file {str(file)!r}") from error
     except (tarfile.TarError, EOFError) as error:
         raise ArchiveError(f"the archive {str(file)!r} can't be read: {error}; take another backup") from error
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        raise ArchiveError(
+            f"the archive {str(file)!r} is refused: a name in it can't be one ({error.strerror})"
+        ) from error
 
 
 def _take(file: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path | None) -> dict[str, Any]:
@@ -169,7 +178,7 @@ def _refuse_ways_out(file: Path, member: tarfile.TarInfo, folder: Path) -> None:
         raise ArchiveError(f"the archive {str(file)!r} is refused: {error}") from error
     is_plain = member.isreg() or member.issym()
     path = PurePosixPath(member.name)
-    if not is_plain or path.is_absolute() or ".." in path.parts:
+    if not is_plain or not path.parts or path.is_absolute() or ".." in path.parts:
         raise ArchiveError(f"the archive {str(file)!r} is refused: {member.name!r} is no plain file of the folder")
 
 

@@ -6,6 +6,8 @@ transaction, so that a killed process leaves the last committed state.
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,15 +17,19 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from warehouse.errors import LockedError, WarehouseError
+from warehouse.errors import DamagedError, LockedError, WarehouseError
+from warehouse.failures import RESTORE, first_line, is_damage
 from warehouse.migrations import migrate
-from warehouse.replies import ReplyFile, connect_replies
+from warehouse.replies import REPLIES, ReplyFile, connect_replies
 from warehouse.statements import read_statement
 from warehouse.views import create_views
 
 DATABASE = "nightjar.duckdb"
 ALIAS = "nightjar"
 CACHE_KEPT_MB = 16
+POLL_SECONDS = 0.2
+PATIENCE_S = 30.0
+"""How long a writer waits for whoever has the file open: an analyst's query should not end a night of hours."""
 
 ROW_GROUP_ROWS = 16_384
 """A checkpoint holds a table's last row group in memory twice; DuckDB's own 122,880 labels would be 100 MB for moments."""
@@ -45,7 +51,7 @@ class Warehouse:
     def replies(self) -> ReplyFile:
         """The paid replies, opened when they are first asked for."""
         if self._replies is None:
-            self._replies = ReplyFile(connect_replies(self.folder))
+            self._replies = ReplyFile(connect_replies(self.folder), self.folder / REPLIES)
         return self._replies
 
     def close(self) -> None:
@@ -72,13 +78,26 @@ class Warehouse:
         try:
             return self.connection.sql(statement, params=values or None).to_arrow_table()
         except duckdb.Error as error:
-            raise WarehouseError(_describe(error, statement)) from error
+            raise self._failed(error, _describe(error, statement)) from error
 
     def stream(self, name: str, *, rows: int = 5000, **values: Any) -> Iterator[pl.DataFrame]:
         """The result of `sql/<name>.sql` in frames of about `rows` rows, on a cursor of its own: bounded memory."""
         stream = self._read_stream(name, rows, values)
         self._streams.append(stream)
         return stream
+
+    def batches(self, name: str, *, rows: int, **values: Any) -> Iterator[pa.RecordBatch]:
+        """The result of `sql/<name>.sql` on this connection (so that it sees temporary tables), a batch at a time.
+
+        Read it to the end before the next statement.
+        """
+        statement = read_statement(name)
+        try:
+            for batch in self.connection.sql(statement, params=values or None).to_arrow_reader(rows):
+                if batch.num_rows:
+                    yield batch
+        except duckdb.Error as error:
+            raise self._failed(error, _describe(error, statement)) from error
 
     def run(self, name: str, **values: Any) -> None:
         """Execute `sql/<name>.sql`, which may hold several statements without values."""
@@ -99,7 +118,7 @@ class Warehouse:
         try:
             self.connection.execute(f'{verb} into "{table}" ({columns}) select {columns} from incoming')
         except duckdb.Error as error:
-            raise WarehouseError(f"rows for table {table!r} were refused: {error}") from error
+            raise self._failed(error, f"rows for table {table!r} were refused: {error}") from error
         finally:
             # A refused row aborts the transaction, in which nothing can be unregistered; the next insert replaces it.
             with suppress(duckdb.TransactionException):
@@ -137,9 +156,14 @@ class Warehouse:
         try:
             yield
         except BaseException:
-            self.connection.execute("rollback")
+            # Where the database itself has failed, nothing is left to be rolled back, and what failed is what counts.
+            with suppress(duckdb.Error):
+                self.connection.execute("rollback")
             raise
-        self.connection.execute("commit")
+        try:
+            self.connection.execute("commit")
+        except duckdb.Error as error:
+            raise self._failed(error, f"a transaction could not be committed: {error}") from error
 
     def _read_stream(self, name: str, rows: int, values: Mapping[str, Any]) -> Generator[pl.DataFrame, None, None]:
         cursor = self.cursor()
@@ -154,7 +178,11 @@ class Warehouse:
         try:
             return self.connection.execute(statement, dict(values) or None)
         except duckdb.Error as error:
-            raise WarehouseError(_describe(error, statement)) from error
+            raise self._failed(error, _describe(error, statement)) from error
+
+    def _failed(self, error: duckdb.Error, message: str) -> WarehouseError:
+        path = self.folder / DATABASE
+        return DamagedError(_describe_damage(path, error)) if is_damage(error) else WarehouseError(message)
 
 
 @contextmanager
@@ -176,21 +204,34 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
     }
     if memory_limit_mb is not None:
         config["memory_limit"] = f"{memory_limit_mb}MB"
-    try:
-        connection = _attach(path, read_only=read_only, config=config)
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise LockedError(
-                f"the warehouse {str(path)!r} is open in another process; try again when it is done"
-            ) from error
-        raise WarehouseError(f"the warehouse {str(path)!r} can't be opened: {error}") from error
+    connection = _attach_patiently(path, read_only=read_only, config=config)
     warehouse = Warehouse(connection, folder, memory_limit_mb=memory_limit_mb)
     try:
         if not read_only:
             create_views(connection, anew=bool(migrate(connection)))
         yield warehouse
+    except duckdb.Error as error:
+        if is_damage(error):
+            raise DamagedError(_describe_damage(path, error)) from error
+        raise
     finally:
         warehouse.close()
+
+
+def _attach_patiently(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+    """Raises LockedError where another process has the file, for a writer after PATIENCE_S: somebody's look is soon over."""
+    deadline = time.monotonic() + (0.0 if read_only else PATIENCE_S)
+    while True:
+        try:
+            return _attach(path, read_only=read_only, config=config)
+        except duckdb.Error as error:
+            if not (isinstance(error, duckdb.IOException) and "lock" in str(error).lower()):
+                if is_damage(error):
+                    raise DamagedError(_describe_damage(path, error)) from error
+                raise WarehouseError(f"the warehouse {str(path)!r} can't be opened: {error}") from error
+            if time.monotonic() >= deadline:
+                raise LockedError(_describe_lock(path, error)) from error
+        time.sleep(POLL_SECONDS)
 
 
 def _attach(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -204,6 +245,26 @@ def _attach(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb
         connection.close()
         raise
     return connection
+
+
+def _describe_lock(path: Path, error: duckdb.Error) -> str:
+    holder = re.search(r"PID (\d+)", str(error))
+    whose = f" It is process {holder.group(1)}." if holder else ""
+    return (
+        f"the warehouse {str(path)!r} is open in another process; try again when it is done.{whose} To look at data while a run"
+        " works, read what is published"
+    )
+
+
+def _describe_damage(path: Path, error: duckdb.Error) -> str:
+    said = f"the warehouse {str(path)!r} is damaged: {first_line(error)}; {RESTORE}"
+    wal = path.with_name(path.name + ".wal")
+    if not wal.exists():
+        return said
+    return (
+        f"{said}. If only {wal.name!r} is, then moving it away goes back to the last checkpoint: what was committed since is"
+        " made again, but what people had brought in since is gone"
+    )
 
 
 def _describe(error: duckdb.Error, statement: str) -> str:

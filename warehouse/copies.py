@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from warehouse.connection import ALIAS, DATABASE
-from warehouse.errors import LockedError, WarehouseError
+from warehouse.errors import DamagedError, LockedError, WarehouseError
+from warehouse.failures import RESTORE, first_line, is_damage
 from warehouse.migrations import known_migrations
 from warehouse.replies import REPLIES
 
@@ -35,14 +36,24 @@ def still_database(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
             connection.execute(f"attach '{quoted}' as {ALIAS}; use {ALIAS}")
             # What a killed run had committed last may still be in the write-ahead log.
             connection.execute("force checkpoint")
+            # A copy of a damaged file is no backup: every block is read once, and DuckDB holds it to its checksum.
+            read_all(connection)
             applied = dict(connection.execute("select name, sha256 from schema_migrations").fetchall())
-        except duckdb.IOException as error:
-            if "lock" in str(error).lower():
-                raise LockedError(f"the warehouse {str(path)!r} is open in another process; try again later") from error
-            raise WarehouseError(f"the warehouse {str(path)!r} can't be opened: {error}") from error
         except duckdb.Error as error:
+            if is_damage(error):
+                raise DamagedError(
+                    f"the warehouse {str(path)!r} is damaged, and not backed up: {first_line(error)}; {RESTORE}"
+                ) from error
+            if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
+                raise LockedError(f"the warehouse {str(path)!r} is open in another process; try again later") from error
             raise WarehouseError(f"the warehouse {str(path)!r} can't be read: {error}") from error
         yield path, applied
+
+
+def read_all(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read every value of every table once; DuckDB raises where a block is not what was written. Time O(bytes)."""
+    for (table,) in connection.execute("select table_name from duckdb_tables() where not temporary").fetchall():
+        connection.execute(f'select bit_xor(hash(every)) from "{table}" as every').fetchall()
 
 
 def copy_replies(folder: Path, target: Path) -> bool:
@@ -53,6 +64,11 @@ def copy_replies(folder: Path, target: Path) -> bool:
     source, copy = sqlite3.connect(path), sqlite3.connect(target)
     try:
         source.backup(copy, pages=PAGES)
+        [found] = copy.execute("pragma quick_check(1)").fetchone()
+        if found != "ok":
+            raise DamagedError(
+                f"the replies in {str(path)!r} are damaged, and not backed up: {found}; move the file away"
+            )
     except sqlite3.Error as error:
         raise WarehouseError(f"the replies in {str(path)!r} can't be copied: {error}") from error
     finally:

@@ -17,8 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from warehouse.connection import Warehouse, open_warehouse
-from warehouse.errors import LockedError
+from warehouse.connection import DATABASE, Warehouse, open_warehouse
+from warehouse.errors import LockedError, WarehouseError
 from warehouse.lock import hold_run_lock
 
 POLL_SECONDS = 0.2
@@ -43,6 +43,21 @@ def visit(
     with ExitStack() as stack:
         stack.enter_context(hold_run_lock(folder, wait_s=patience_s, on_wait=on_wait, is_brief=True))
         yield _open_when_free(stack, folder, patience_s, memory_limit_mb)
+
+
+def refuse_past_day(
+    folder: Path, day: date, *, patience_s: float, on_wait: Callable[[str], None] | None = None
+) -> None:
+    """Raise WarehouseError if digests of a later day were sent: the clock was set back, and readers would get a second one."""
+    if not (folder / DATABASE).exists():
+        return
+    with visit(folder, patience_s=patience_s, on_wait=on_wait) as warehouse:
+        last: date | None = warehouse.value("queries/last_digest_day")
+    if last is not None and last > day:
+        raise WarehouseError(
+            f"this machine's clock says {day}, but digests of {last} were sent; set the clock, or, if it is right, name the"
+            f" day: nightjar digest --as-of {day}"
+        )
 
 
 def next_users(

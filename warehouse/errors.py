@@ -11,6 +11,10 @@ class LockedError(WarehouseError):
     """Another process is using the warehouse."""
 
 
+class DamagedError(WarehouseError):
+    """A file of the warehouse does not hold what was written to it."""
+
+
 class MigrationError(WarehouseError):
     """The migrations on disk and those recorded in the warehouse don't fit."""
 

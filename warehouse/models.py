@@ -142,12 +142,12 @@ def _read_checked(path: Path, sha256: str) -> str:
         raise WarehouseError(
             f"model file {str(path)!r} is gone; run `nightjar train` to make a new one, or `nightjar model promote` another"
         )
-    text = path.read_text(encoding="utf-8")
-    if _digest(text) != sha256:
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise WarehouseError(
             f"model file {str(path)!r} was changed; run `nightjar train` to make a new one, or `nightjar model promote` another"
         )
-    return text
+    return content.decode()
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -44,12 +44,25 @@ class ShardWriter:
     def write(self, frame: pl.DataFrame, *, number: int | None = None) -> Path:
         """Write one shard; number is for shards that are computed out of order. Gives the file's path for now."""
         number = self._next if number is None else number
-        self._next = max(self._next, number + 1)
-        path = self._partial / f"shard-{number:05d}.parquet"
+        path = self.place(number)
         frame.write_parquet(path, compression="zstd")
-        sync_file(path)
-        self.n_rows += frame.height
+        self.adopt(number, n_rows=frame.height)
         return path
+
+    @property
+    def n_shards(self) -> int:
+        """The number that the next shard gets."""
+        return self._next
+
+    def place(self, number: int) -> Path:
+        """Where shard `number` belongs for now: a worker's file is put there, and then adopted."""
+        return self._partial / f"shard-{number:05d}.parquet"
+
+    def adopt(self, number: int, *, n_rows: int) -> None:
+        """Count the file that lies at place(number) as a shard."""
+        sync_file(self.place(number))
+        self._next = max(self._next, number + 1)
+        self.n_rows += n_rows
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

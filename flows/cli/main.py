@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import os
@@ -33,7 +32,9 @@ from flows.cli.state import State
 from flows.prefect_server import running_server
 from flows.settings import load_settings
 from tasks.contracts.errors import NightjarError
+from tasks.contracts.printing import printable
 from warehouse.errors import WarehouseError
+from warehouse.failures import explain_failure
 
 STOPPED = 130
 """The exit code after Ctrl-C."""
@@ -105,7 +106,7 @@ def main() -> None:
         app()
         code: int | str | None = 0
     except (NightjarError, WarehouseError) as error:
-        print(f"nightjar: {error}", file=sys.stderr)  # noqa: T201
+        print(printable(f"nightjar: {explain_failure(error) or error}"), file=sys.stderr)  # noqa: T201
         code = getattr(error, "exit_code", 1)
         _let_go(error)
     except SystemExit as ended:
@@ -114,21 +115,13 @@ def main() -> None:
             print("nightjar: stopped; the same command goes on from there", file=sys.stderr)  # noqa: T201
             _let_go(ended.__context__)
     except Exception as error:
-        if not _is_disk_full(error):
+        said = explain_failure(error)
+        if said is None:
             raise
-        print("nightjar: the disk is full; free some space, and the same command goes on from there", file=sys.stderr)  # noqa: T201
+        print(printable(f"nightjar: {said}"), file=sys.stderr)  # noqa: T201
         code = 1
         _let_go(error)
     sys.exit(code)
-
-
-def _is_disk_full(error: BaseException | None) -> bool:
-    """Whether a full disk is behind an error; DuckDB tells of it in words only."""
-    while error is not None:
-        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -27,6 +27,7 @@ label_app = typer.Typer(
 Strict = Annotated[bool, typer.Option(help="Fail when a question ends as a dead letter.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most rows read from each source, for a trial.")]
 Refit = Annotated[bool, typer.Option(help="Fit the topic prototypes anew.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Do every stage, also those of which nothing has changed.")]
 
 
 @app.command()
@@ -40,8 +41,9 @@ def run(
     limit: Limit = None,
     strict: Strict = False,
     refit_topics: Refit = False,
+    fresh: Fresh = False,
 ) -> None:
-    """Run the nightly flow: every stage for every catalog, and publish.
+    """Run the nightly flow: every stage of which something has changed, for every catalog, and publish.
 
     Example: nightjar run --catalog examples/sample/news.toml --as-of 2026-11-01
     """
@@ -58,6 +60,7 @@ def run(
         limit=limit,
         strict=strict,
         refit_topics=refit_topics,
+        fresh=fresh,
     )
     from flows.nightly import nightly_flow
     from flows.summary import print_summary

@@ -64,7 +64,7 @@ def serve(
         if not given:
             home = (settings.warehouse / "prefect").resolve()
             out.print("starting a Prefect server …")
-            stack.enter_context(own_server(home, host=host, port=port))
+            stack.enter_context(own_server(home, host=host, port=port, secrets=settings.secret_variables))
         if settings.pages_url is None:
             refuse_busy_port(host, pages_port or port + 1)
             stack.enter_context(show_pages(settings.warehouse, host=host, port=pages_port or port + 1))

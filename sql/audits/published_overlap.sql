@@ -4,7 +4,7 @@ with seen as (
     select user_id, item_id
     from weighted_interactions
     where catalog = $catalog and coalesce(is_seen, true) and (occurred_at is null or occurred_at < $as_of_end)
-    union
+    union all
     select user_id, item_id from onboarding_answers where catalog = $catalog
 ),
 active_users as (

@@ -1,4 +1,4 @@
--- purpose: questions that have more than one label of today's producer
+-- purpose: questions that have more than one label of today's producer, and near pairs and looked-up contents that are there twice
 -- grain: one row per question, at most 100; n_bad counts all of them
 with producers as (
     select task, fingerprint from active_fingerprints where catalog = $catalog
@@ -13,6 +13,10 @@ answers as (
     select 'judge', profile_hash || '|' || content_hash, fingerprint from judge_labels
     union all
     select 'rewrite', question_key, fingerprint from user_queries
+    union all
+    select 'similar_pairs', hash_a || '|' || hash_b, fingerprint from similar_pairs where catalog = $catalog
+    union all
+    select 'similar_pairs', content_hash, fingerprint from neighbour_scans where catalog = $catalog
 ),
 repeated as (
     select answers.task, answers.question_key, count(*) as n_labels

@@ -9,6 +9,7 @@ create or replace temp table staged_users (
     interests text[], summary text, onboarding text[] default [], segment text default '', attributes text
 );
 create or replace temp table staged_interactions (
-    seq bigint, file text, line bigint, user_id text, item_id text, event text, value double, occurred_at timestamp
+    file text, line bigint, user_id text, item_id text, event text, value double, occurred_at timestamp
 );
 create or replace temp table staged_bad (kind text, file text, line bigint, reason text, raw text);
+create or replace temp table kept_kinds (kind text, run_id text);

@@ -7,8 +7,11 @@ select
     sha256(concat_ws(chr(31), line, reason, to_json(columns_of_row)::text)),
     $run_id, $run_id
 from (
-    select file, line, reason, struct_pack(user_id, item_id, event, value, occurred_at) as columns_of_row
-    from sorted_interactions
-    where verdict = 'refused'
+    select
+        staged.file, staged.line, dropped.reason,
+        struct_pack(user_id, item_id, event, value, occurred_at) as columns_of_row
+    from dropped_interactions as dropped
+    join staged_interactions as staged on staged.rowid = dropped.place
+    where dropped.verdict = 'refused'
 )
 on conflict do update set last_seen_run = excluded.last_seen_run;

@@ -1,19 +1,32 @@
 -- purpose: interactions with the weight and the grade that their catalog gives to the event
 -- grain: one row per interaction; weight, is_seen and grade are null where no rule fits
-with weighted as (
-    select interactions.*, catalogs.user_space, rules.weight, rules.is_seen
+with weights as (
+    select
+        catalog, event,
+        list(struct_pack(min_value := min_value, weight := weight, is_seen := is_seen) order by position) as rules
+    from catalog_events
+    group by catalog, event
+),
+grades as (
+    select catalog, event, list(struct_pack(min_value := min_value, grade := grade) order by position) as rules
+    from catalog_grades
+    group by catalog, event
+),
+found as (
+    select
+        interactions.*,
+        catalogs.user_space,
+        -- The first rule that fits counts: a row needs no sort for it.
+        list_filter(
+            weights.rules, lambda rule: rule.min_value is null or interactions.value >= rule.min_value
+        )[1] as weighed,
+        list_filter(
+            grades.rules, lambda rule: rule.min_value is null or interactions.value >= rule.min_value
+        )[1] as graded
     from interactions
     join catalogs on catalogs.catalog = interactions.catalog
-    left join catalog_events as rules
-        on rules.catalog = interactions.catalog
-        and rules.event = interactions.event
-        and (rules.min_value is null or interactions.value >= rules.min_value)
-    qualify row_number() over (partition by interactions.catalog, interactions.row_hash order by rules.position) = 1
+    left join weights on weights.catalog = interactions.catalog and weights.event = interactions.event
+    left join grades on grades.catalog = interactions.catalog and grades.event = interactions.event
 )
-select weighted.*, rules.grade
-from weighted
-left join catalog_grades as rules
-    on rules.catalog = weighted.catalog
-    and rules.event = weighted.event
-    and (rules.min_value is null or weighted.value >= rules.min_value)
-qualify row_number() over (partition by weighted.catalog, weighted.row_hash order by rules.position) = 1
+select * exclude (weighed, graded), weighed.weight as weight, weighed.is_seen as is_seen, graded.grade as grade
+from found

@@ -12,17 +12,10 @@ listed as (
     where published.user_space = $user_space and published.user_id between $first and $last
 ),
 met as (
-    select interactions.catalog, interactions.user_id, interactions.item_id
-    from interactions
-    semi join wanted on wanted.user_id = interactions.user_id
-    join catalogs on catalogs.catalog = interactions.catalog and catalogs.user_space = $user_space
-    left join catalog_events as rules
-        on rules.catalog = interactions.catalog
-        and rules.event = interactions.event
-        and (rules.min_value is null or interactions.value >= rules.min_value)
-    where interactions.user_id between $first and $last
-    qualify row_number() over (partition by interactions.catalog, interactions.row_hash order by rules.position) = 1
-        and coalesce(rules.is_seen, true)
+    select chosen.catalog, chosen.user_id, chosen.item_id
+    from weighted_interactions as chosen
+    semi join wanted on wanted.user_id = chosen.user_id
+    where chosen.user_space = $user_space and chosen.user_id between $first and $last and coalesce(chosen.is_seen, true)
     union all
     select catalog, user_id, item_id
     from onboarding_answers

@@ -1,3 +1,3 @@
 -- purpose: the vectors of a catalog's items, gone ones too
 -- grain: one row per item that has a vector
-select item_id, vector from current_item_vectors where catalog = $catalog order by item_id;
+select item_id, vector from current_item_vectors where catalog = $catalog;

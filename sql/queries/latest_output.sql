@@ -1,6 +1,6 @@
--- purpose: the folder that a stage wrote last; what a finished backfill wrote is of a past day and does not count
+-- purpose: the folder that a stage wrote last, and what its files held; what a finished backfill wrote is of a past day and does not count
 -- grain: one row
-select outputs.folder
+select outputs.folder, outputs.files
 from stage_outputs as outputs
 left join runs on runs.run_id = outputs.run_id
 where

@@ -1,6 +1,6 @@
 -- purpose: what is known of each pair as of a day, and in which fold it is held out as truth (null: in none)
 -- grain: one row per user and item of the catalog; a fold holds floor(n * share) of a user's n pairs, at least one of
--- two or more as long as there are any: fold 0 the first in the order, fold 1 the next
+-- two or more as long as there are any: fold 0 the first in the order, fold 1 the next; rows lie in the order of users
 create or replace temp table pair_history as
 with pairs as (
     select
@@ -44,4 +44,5 @@ select
     date_diff('second', occurred_at, $as_of_end) / 86400.0,
     null
 from pairs
-where not is_seen;
+where not is_seen
+order by user_id;

@@ -1,6 +1,6 @@
 -- purpose: how much is known of some users: the items that they have met in the catalogs of their space
 -- grain: one row per user
-select users.user_id, count(met.row_hash) as n_history
+select users.user_id, count(met.item_id) as n_history
 from users
 left join catalogs on catalogs.user_space = users.user_space
 left join interactions as met on met.catalog = catalogs.catalog and met.user_id = users.user_id

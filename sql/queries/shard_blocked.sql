@@ -5,7 +5,7 @@ from interactions
 left join pair_history as pairs on pairs.user_id = interactions.user_id and pairs.item_id = interactions.item_id
 where
     interactions.catalog = $catalog
-    and list_contains($user_ids, interactions.user_id)
+    and interactions.user_id in (select unnest($user_ids))
     and list_contains($events, interactions.event)
     and (interactions.occurred_at is null or interactions.occurred_at < $as_of_end)
     and ($fold::integer is null or pairs.fold is distinct from $fold::integer)

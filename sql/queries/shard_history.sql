@@ -2,5 +2,5 @@
 -- grain: one row per user and item
 select user_id, item_id, weight, grade, is_seen, age_days, fold
 from pair_history
-where list_contains($user_ids, user_id)
+where user_id in (select unnest($user_ids))
 order by user_id, item_id;

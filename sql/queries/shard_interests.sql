@@ -1,3 +1,3 @@
 -- purpose: what some users say they are interested in
 -- grain: one row per user
-select user_id, interests from users where user_space = $user_space and list_contains($user_ids, user_id) order by user_id;
+select user_id, interests from users where user_space = $user_space and user_id in (select unnest($user_ids)) order by user_id;

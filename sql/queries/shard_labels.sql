@@ -2,5 +2,5 @@
 -- grain: one row per user, item and truth (people, judge)
 select user_id, item_id, truth, grade, sampling_probability
 from pair_grades
-where catalog = $catalog and list_contains($user_ids, user_id)
+where catalog = $catalog and user_id in (select unnest($user_ids))
 order by user_id, item_id, truth;

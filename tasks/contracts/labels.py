@@ -36,10 +36,14 @@ class TopicsConfig(Section):
 
 
 class SimilarConfig(Section):
-    """Pairs of items with a cosine of at least min_cosine are verified, at most max_neighbours an item."""
+    """Pairs of items with a cosine of at least min_cosine are verified, at most max_neighbours an item.
+
+    New items are searched for among all by exact search while new x all is at most exact_up_to squared.
+    """
 
     min_cosine: Annotated[float, Field(ge=0, le=1)] = 0.75
     max_neighbours: Annotated[int, Field(ge=1, le=1000)] = 20
+    exact_up_to: Annotated[int, Field(ge=1)] = 100_000
 
 
 class JudgeConfig(Section):

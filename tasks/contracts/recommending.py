@@ -119,7 +119,8 @@ class RewriteConfig(Section):
 class RankingConfig(Section):
     """LambdaMART's parameters, the budget of their search, and the shares of users for validation and for the final test.
 
-    tuning_trials 0 takes the parameters as they stand. A new model is promoted unless it is worse than the champion on
+    Of more than max_users users with truth so many are learnt from and measured. tuning_trials 0 takes the parameters as
+    they stand. A new model is promoted unless it is worse than the champion on
     the validation users with `promotion_level` confidence.
     """
 
@@ -133,6 +134,7 @@ class RankingConfig(Section):
     promotion_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    max_users: Annotated[int, Field(ge=100)] = 25_000
     seed: int = 7
 
 
@@ -192,11 +194,13 @@ class RecommendConfig(Section):
 
     diversity is MMR's share of unlikeness to what stands above (0: the ranker's order stays); calibration draws the
     topic mix of a list towards that of the user's history (0: not at all). The last exploration_slots places go to
-    items of the source exploration, with the propensity recorded.
+    items of the source exploration, with the propensity recorded. The lists of a catalog of which nothing has changed are
+    kept for keep_days; then they are made anew, since recency has moved on.
     """
 
     top_n: Annotated[int, Field(ge=1, le=1000)] = 10
     diversity: Share = 0.0
     calibration: Share = 0.0
     exploration_slots: Annotated[int, Field(ge=0, le=20)] = 0
+    keep_days: Annotated[int, Field(ge=0, le=365)] = 7
     verb: str = "read"

@@ -14,6 +14,7 @@ class StepReport:
     tokens are counted as the server's `usage` states them, cost_usd in US dollars, seconds by wall clock,
     peak_rss_mb is the process's highest resident memory so far in MiB. notes are short lines for the operator.
     is_partial says that the step ended in order before its work list did, and n_due how many questions stay due.
+    kept_from is the run whose result stands, where nothing that the step reads has changed since; else "".
     """
 
     stage: str
@@ -30,6 +31,7 @@ class StepReport:
     notes: tuple[str, ...] = ()
     is_partial: bool = False
     n_due: int = 0
+    kept_from: str = ""
 
     def describe(self) -> str:
         """One line for the console and the log."""

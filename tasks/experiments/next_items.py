@@ -63,11 +63,11 @@ def read_next_items(setting: Setting, *, max_users: int = MAX_USERS) -> NextItem
             " their events in [relevance.grades], and 'interactions' in relevance.truth"
         )
     users = sample_by_hash(truth["user_id"].unique().sort(), n=max_users, seed=setting.seed)
-    index = load_catalog_arrays(warehouse, context, fold=0).index
+    index = load_catalog_arrays(warehouse, context, fold=0, only=()).index
     return NextItems(
         index=index,
         shard=load_shard(warehouse, context, index, user_ids=users.to_list(), fold=0),
-        known=warehouse.query("queries/choices", fold=0),
+        known=warehouse.query("queries/choices", fold=0, max_age_days=None),
         truth=truth.filter(pl.col("user_id").is_in(users.implode())),
         config=context.catalog.candidates,
         as_of_day=np.datetime64(context.as_of_end, "D").astype(float),

@@ -73,7 +73,7 @@ def read_shown(setting: Setting) -> Shown:
     users = sample_by_hash(found.filter(found.is_in(rows["user_id"].implode())), n=MAX_USERS, seed=setting.seed)
     if users.is_empty():
         raise TooFewLabelsError(f"no user of catalog {setting.catalog!r} has a relevant item; nothing can be measured")
-    index = load_catalog_arrays(warehouse, context, fold=0).index
+    index = load_catalog_arrays(warehouse, context, fold=0, only=()).index
     shard = load_shard(warehouse, context, index, user_ids=users.to_list(), fold=0)
     lists = rows.filter(pl.col("user_id").is_in(users.implode())).select(
         "user_id", "item_id", rank=pl.col("fused_rank").cast(pl.UInt32)

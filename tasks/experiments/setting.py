@@ -40,7 +40,7 @@ class Setting:
     @property
     def embedder(self) -> Embedder:
         """The embedder of the installation, loaded when it is first asked for."""
-        return embedder_for(self.context.embedding_model)
+        return embedder_for(self.context)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from tasks.contracts.errors import LabelerError
 from tasks.embedding.protocol import Embedder, Matrix
 from tasks.labelers.protocol import ItemText
 
-MAX_PHRASES = 20_000
-"""About 31 MB at 384 dimensions; the phrases used longest ago go first."""
+MAX_PHRASES = 50_000
+"""About 77 MB at 384 dimensions; the phrases used longest ago go first."""
 
 MAX_ITEM_CHARS = 2000
 """An item without a vector is embedded from this much text; the model reads about 1,200 characters of it."""

@@ -27,6 +27,7 @@ from tasks.labelers.taxonomy import lowest_topics
 DESCRIPTION_WEIGHT = 5
 """How many items a topic's description counts for; negligible beside hundreds of items, dominant beside one or two."""
 
+_BLOCK = 10_000
 _DECIMALS = 6
 _NEGATION = re.compile(
     r"\b(?:not|never|no|except|unless|rather|instead|without|exclud\w*|only if)\b|n['’]t\b", re.IGNORECASE
@@ -167,12 +168,14 @@ def held_out_cosines(vectors: Matrix, described: Matrix, refined: RefinedCentres
     (s·v - 1) / |s - v|.
     """
     cosines = np.asarray(vectors @ refined.centres.T)
-    inside = np.flatnonzero(refined.members >= 0)
     sums = _sum_members(vectors, described, refined.members)
-    own = sums[refined.members[inside]]
-    products = np.einsum("nd,nd->n", own, vectors[inside])
-    remainders = np.einsum("nd,nd->n", own, own) - 2 * products + 1
-    cosines[inside, refined.members[inside]] = (products - 1) / np.sqrt(np.maximum(remainders, 1e-12))
+    assigned = np.flatnonzero(refined.members >= 0)
+    for start in range(0, len(assigned), _BLOCK):
+        inside = assigned[start : start + _BLOCK]
+        own = sums[refined.members[inside]]
+        products = np.einsum("nd,nd->n", own, vectors[inside])
+        remainders = np.einsum("nd,nd->n", own, own) - 2 * products + 1
+        cosines[inside, refined.members[inside]] = (products - 1) / np.sqrt(np.maximum(remainders, 1e-12))
     return cosines
 
 

@@ -62,8 +62,9 @@ def frequent_words(item: ItemText) -> list[str]:
     written: dict[str, str] = {}
     for weight, text in ((4, item.title), (1, item.text)):
         for word in content_words(text):
-            counts[stem(word)] += weight
-            written.setdefault(stem(word), word)
+            root = stem(word)
+            counts[root] += weight
+            written.setdefault(root, word)
     return [written[root] for root, _ in counts.most_common(_CANDIDATE_WORDS)]
 
 

@@ -42,7 +42,7 @@ def split_words(text: str) -> list[str]:
 
 def content_words(text: str) -> list[str]:
     """The words in lower case without stopwords, bare digits and single letters."""
-    return [word for word in map(plain_word, split_words(text)) if is_content(word)]
+    return [word for word in map(_content_form, split_words(text)) if word]
 
 
 def is_content(word: str) -> bool:
@@ -53,6 +53,13 @@ def is_content(word: str) -> bool:
 def content_stems(text: str) -> list[str]:
     """Stems of the content words, in order."""
     return [stem(word) for word in content_words(text)]
+
+
+@lru_cache(maxsize=100_000)
+def _content_form(word: str) -> str:
+    """The plain word where it says something of its own, else ""; kept, as a language repeats its words."""
+    plain = plain_word(word)
+    return plain if is_content(plain) else ""
 
 
 @lru_cache(maxsize=100_000)

@@ -35,6 +35,9 @@ from warehouse.connection import Warehouse
 from warehouse.vectors import read_vectors
 
 BATCHES = "batches"
+FIT_ITEMS = 100_000
+"""Contents that topic prototypes are fitted to at most, those of the lowest hashes, which are as good as drawn: a mean of
+thousands of vectors is not better for millions, and 384 numbers of each would not fit into memory."""
 
 
 def build_labeler(
@@ -86,7 +89,7 @@ def _make_labeler(
             desk=BatchDesk(WarehouseBook(replies, task), warehouse.folder / BATCHES),
         )
     catalog, taxonomy = context.catalog, _taxonomy(context)
-    embedder = embedder_for(context.embedding_model)
+    embedder = embedder_for(context)
     needs_prototypes = task == "topics" and bool(taxonomy)
     prototypes = _prototypes(warehouse, context, taxonomy, embedder) if needs_prototypes else None
     return EmbeddedLabeler(
@@ -152,7 +155,7 @@ def _prototypes(
     stored = _stored_prototypes(warehouse, context, basis)
     if stored is not None:
         return stored
-    frame, vectors = read_vectors(warehouse, "queries/item_vectors", catalog=catalog.name)
+    frame, vectors = read_vectors(warehouse, "queries/prototype_vectors", catalog=catalog.name, most=FIT_ITEMS)
     if frame.is_empty():
         raise MissingInputError(f"catalog {catalog.name!r} has no embedded item; run `nightjar embed` first")
     fitted = fit_prototypes(vectors, taxonomy, embedder=embedder, rounds=catalog.topics.refit_rounds)

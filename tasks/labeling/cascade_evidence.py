@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.contracts.context import StepContext
-from tasks.labeling.classes import NONE, classes_of, codes_of
+from tasks.labeling.classes import classes_of
 from tasks.student.arrays import Codes, Flags, Floats
 from tasks.student.deciding import UNANSWERED, Decisions, Source
 from tasks.student.model import Student
@@ -61,11 +61,12 @@ def read_evidence(warehouse: Warehouse, context: StepContext) -> Evidence:
     """Everybody's answers on the active contents that have a vector."""
     frame = warehouse.query("queries/cascade_evidence", catalog=context.catalog.name)
     classes = classes_of("topics", context.catalog)
+    places = {name: place for place, name in enumerate(classes)}
 
     def codes(column: str) -> Codes:
-        given = frame[column]
-        found = np.array(codes_of([NONE if one is None else one for one in given], classes), dtype=np.intp)
-        return np.where(given.is_null().to_numpy(), UNANSWERED, found)
+        # A topic of yesterday's taxonomy counts as no answer.
+        known = frame[column].replace_strict(places, default=UNANSWERED, return_dtype=pl.Int64)
+        return known.fill_null(UNANSWERED).to_numpy().astype(np.intp)
 
     cheap = codes("cheap")
     return Evidence(
@@ -83,17 +84,20 @@ def read_evidence(warehouse: Warehouse, context: StepContext) -> Evidence:
 def _spread(stated: pl.Series, cheap: Codes, classes: Sequence[str]) -> Floats:
     """Stated confidences as probabilities; what a labeler left unsaid is spread over the topics it did not name."""
     places = {name: place for place, name in enumerate(classes)}
-    found = np.zeros((len(cheap), len(classes)))
-    for row, topics in enumerate(stated.to_list()):
-        if cheap[row] == UNANSWERED:
-            continue
-        named = {places[one["topic"]]: one["confidence"] for one in topics if one["topic"] in places}
-        if not topics:
-            named = {int(cheap[row]): 0.5}
-        left = max(0.0, 1.0 - sum(named.values())) / max(1, len(classes) - len(named))
-        found[row] = left
-        found[row, list(named)] = list(named.values())
-        found[row] /= found[row].sum()
+    named = pl.DataFrame({"row": np.arange(len(cheap)), "one": stated}).explode("one").unnest("one").drop_nulls("topic")
+    named = named.filter(pl.col("topic").is_in(list(places)))
+    rows, columns = named["row"].to_numpy(), named["topic"].replace_strict(places, return_dtype=pl.Int64).to_numpy()
+    given = np.zeros((len(cheap), len(classes)))
+    is_named = np.zeros(given.shape, dtype=np.bool_)
+    given[rows, columns] = named["confidence"].to_numpy()
+    is_named[rows, columns] = True
+    unsaid = np.flatnonzero((cheap != UNANSWERED) & (stated.list.len().to_numpy() == 0))
+    given[unsaid, cheap[unsaid]] = 0.5
+    is_named[unsaid, cheap[unsaid]] = True
+    left = np.maximum(0.0, 1.0 - given.sum(axis=1)) / np.maximum(1, len(classes) - is_named.sum(axis=1))
+    found = np.where(is_named, given, left[:, None])
+    found /= found.sum(axis=1, keepdims=True)
+    found[cheap == UNANSWERED] = 0.0
     return found
 
 

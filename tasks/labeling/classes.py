@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tasks.contracts.catalog import Catalog
 
 NONE = "(none of these)"
@@ -21,9 +19,3 @@ def classes_of(task: str, catalog: Catalog) -> tuple[str, ...]:
 def is_ordinal(task: str) -> bool:
     """Whether the answers of `task` have an order."""
     return task in ORDINAL
-
-
-def codes_of(answers: Sequence[str | None], classes: Sequence[str]) -> list[int]:
-    """The place of each answer in classes, -1 for one that is not among them (a topic of yesterday's taxonomy)."""
-    places = {name: place for place, name in enumerate(classes)}
-    return [places.get(NONE if answer is None else answer, -1) for answer in answers]

@@ -15,8 +15,9 @@ import polars as pl
 from tasks.contracts.catalog import hash_config
 from tasks.contracts.context import StepContext
 from tasks.contracts.errors import ConfigError
-from tasks.embedding.protocol import Embedder, Progress
+from tasks.embedding.protocol import Embedder
 from tasks.labelers.avoidances import keep_wanted
+from tasks.sharding.embedding import embed_batches
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 
@@ -109,16 +110,16 @@ def embed_frames(
     fingerprint: str,
 ) -> int:
     """Embed and store frames of contents (content_hash and the template's fields), each in a commit; how many."""
-    done = 0
-    for frame in frames:
-        texts = [render_text(template, row, max_chars=context.catalog.text.max_chars) for row in frame.to_dicts()]
-        vectors = embedder.encode(texts, on_progress=_further(context, done))
-        vectors[[not text for text in texts]] = 0.0
+    max_chars, done = context.catalog.text.max_chars, 0
+    batches = (
+        (frame, [render_text(template, row, max_chars=max_chars) for row in frame.to_dicts()]) for frame in frames
+    )
+    for frame, vectors in embed_batches(batches, embedder, context=context):
         rows = pl.DataFrame(
             {
                 "content_hash": frame["content_hash"],
                 "fingerprint": fingerprint,
-                "vector": pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1])).cast(pl.List(pl.Float32)),
+                "vector": vectors,
                 "run_id": context.run_id,
                 "created_at": utc_now(),
             }
@@ -127,8 +128,3 @@ def embed_frames(
             warehouse.insert("embeddings", rows, on_conflict="ignore")
         done += frame.height
     return done
-
-
-def _further(context: StepContext, before: int) -> Progress:
-    """Tells the run's progress where the embedder stands, which counts each batch from nothing."""
-    return lambda of_batch, _: context.progress(before + of_batch, None)

@@ -7,11 +7,7 @@ handed in. Writes no log line, and no error of ours carries a key or a request.
 from __future__ import annotations
 
 import asyncio
-import errno
 import random
-import socket
-import ssl
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,18 +17,19 @@ import openai
 from pydantic import SecretStr
 
 from tasks.contracts.errors import LabelerError, TerminalError, UnfinishedError
+from tasks.llm.bounds import decode_body
 from tasks.llm.budget import Budget, dearest_case
 from tasks.llm.dialect import Dialect, KnownDialects, build_body, next_dialect
 from tasks.llm.errors import BusyError, NoAnswerError, RejectedError
 from tasks.llm.estimate import count_tokens
 from tasks.llm.pace import Pace, Turn
 from tasks.llm.responses import RawResponse, read_response
+from tasks.llm.transport import LOST, explain_lost, make_client, too_slow
 from tasks.llm.types import NOTHING_USED, Completion, Endpoint, Message, Meter, Prompt, TokenUsage
 
 PROBE_SECONDS = 5.0
-MOST_CONNECTIONS = 1000
-KEEP_ALIVE_SECONDS = 30.0
 LONGEST_BACKOFF_SECONDS = 60.0
+TRUSTED_PAUSES = 20
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ class ChatClient:
                     return await self._send(sending, dialect, turn)
             except BusyError as busy:
                 n_busy += 1
-                pause = self._backoff(n_busy) if busy.retry_after is None else busy.retry_after
+                pause = self._pause(busy, n_busy)
                 waited += pause
                 self._check_patience(busy, waited=waited)
                 await self._pace.rest(pause)
@@ -185,9 +182,15 @@ class ChatClient:
         if waited > patience:
             raise busy
 
+    def _pause(self, busy: BusyError, n: int) -> float:
+        """What the server says; who is told "at once" again and again waits longer all the same."""
+        if busy.retry_after is None:
+            return self._backoff(n)
+        return busy.retry_after if n <= TRUSTED_PAUSES else max(busy.retry_after, self._backoff(n - TRUSTED_PAUSES))
+
     def _backoff(self, n: int) -> float:
         """Exponential with full jitter over its upper half: between 0.5 and 1 of base * 2^(n-1)."""
-        longest = min(self._endpoint.backoff_seconds * 2.0 ** (n - 1), LONGEST_BACKOFF_SECONDS)
+        longest = min(self._endpoint.backoff_seconds * 2.0 ** min(n - 1, 60), LONGEST_BACKOFF_SECONDS)
         return longest * (0.5 + self._rng.random() / 2)
 
     async def _send(self, sending: _Sending, dialect: Dialect, turn: Turn) -> Completion:
@@ -226,58 +229,13 @@ class ChatClient:
                 # The bare response: typed parameters and results would double the client's work, and read_response
                 # must take bodies of any shape.
                 sent = await self._openai.post("/chat/completions", cast_to=httpx2.Response, body=body)
-            return RawResponse(sent.status_code, dict(sent.headers), sent.text)
+            return RawResponse(sent.status_code, dict(sent.headers), decode_body(sent.content))
         except openai.APIStatusError as failed:
-            return RawResponse(failed.status_code, dict(failed.response.headers), failed.response.text)
+            sent = failed.response
+            return RawResponse(failed.status_code, dict(sent.headers), decode_body(sent.content))
         except TimeoutError:
-            error = self._too_slow()
-        except openai.APIConnectionError as failed:
-            error = self._unreachable(failed)
+            error = too_slow(self._endpoint)
+        except LOST as failed:
+            error = explain_lost(failed, self._endpoint)
         # Raised outside the handlers: an error chained to the client's own would carry the request and its key.
         raise error
-
-    def _too_slow(self) -> NoAnswerError:
-        end = self._endpoint
-        return NoAnswerError(
-            f"endpoint {end.name!r} ({end.shown_url}) sent no complete reply in {end.timeout_seconds:g} s", "timeout"
-        )
-
-    def _unreachable(self, failed: openai.APIConnectionError) -> LabelerError:
-        where = f"endpoint {self._endpoint.name!r} ({self._endpoint.shown_url})"
-        for cause in _causes(failed):
-            if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
-                return TerminalError(f"{where} refuses connections; start the server or correct base_url")
-            if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-                return TerminalError(f"{where} has a host name that can't be found; correct base_url")
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return TerminalError(f"{where} shows a certificate that can't be verified; mend it or correct base_url")
-            if isinstance(cause, TimeoutError):
-                return self._too_slow()
-        return NoAnswerError(f"the connection to {where} was lost")
-
-
-def make_client(endpoint: Endpoint, api_key: SecretStr | None) -> openai.AsyncOpenAI:
-    """The `openai` client of an endpoint over aiohttp, without tries of its own; to be made in a running loop."""
-    timeout = openai.Timeout(endpoint.timeout_seconds, connect=endpoint.connect_seconds)
-    limits = httpx2.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_SECONDS)
-    # A placeholder, because without a key the client would take OPENAI_API_KEY and send it to any server.
-    key = api_key.get_secret_value() if api_key else "no-key"
-    client = openai.AsyncOpenAI(
-        api_key=key,
-        base_url=endpoint.base_url,
-        timeout=timeout,
-        max_retries=0,
-        http_client=openai.DefaultAioHttpClient(timeout=timeout, limits=limits),
-    )
-    if "api.openai.com" not in endpoint.base_url:
-        client.organization = client.project = None
-    return client
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all it was raised from."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__

@@ -24,6 +24,7 @@ Values = tuple[tuple[str, float], ...]
 
 KEPT_AS = "probabilities"
 MAX_CHARS = 100_000
+MAX_DIGITS = 20
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
@@ -78,14 +79,14 @@ def _read_token(row: Any) -> Token | None:
     if not isinstance(row, dict) or not isinstance(row.get("token"), str):
         return None
     logprob, data = row.get("logprob"), row.get("bytes")
-    if not isinstance(logprob, (int, float)) or isinstance(logprob, bool) or math.isnan(logprob):
+    if not isinstance(logprob, (int, float)) or isinstance(logprob, bool) or logprob != logprob:
         return None
     try:
         # The token's own text may stand for half a letter by a question mark; its bytes don't.
         spelled = bytes(data) if isinstance(data, list) else row["token"].encode("utf-8", "surrogatepass")
-    except (ValueError, TypeError):
+        return Token(spelled, min(0.0, float(logprob)))
+    except (ValueError, TypeError, OverflowError):
         return None
-    return Token(spelled, min(0.0, float(logprob)))
 
 
 def _find_start(text: str, tokens: Sequence[Token]) -> int | None:
@@ -126,7 +127,7 @@ def _find_spans(text: str, *, name: str, n_questions: int) -> Iterator[tuple[int
                 stack[-1].spans += closed.spans
             elif n_questions == 1 and not has_numbers:
                 yield 1, closed.spans
-        elif key == "number" and piece.strip('"').isdecimal():
+        elif key == "number" and len(piece) <= MAX_DIGITS and piece.strip('"').isdecimal():
             stack[-1].number = int(piece.strip('"'))
         elif key == name:
             inside = 1 if piece.startswith('"') else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from dataclasses import dataclass
@@ -13,14 +14,16 @@ import openai
 from pydantic import Field, SecretStr
 
 from tasks.llm.asking import ask
+from tasks.llm.bounds import decode_body
 from tasks.llm.budget import Budget
-from tasks.llm.client import ChatClient, make_client
+from tasks.llm.client import ChatClient
 from tasks.llm.dialect import Format, KnownDialects
 from tasks.llm.errors import NoAnswerError
 from tasks.llm.pace import Pace
 from tasks.llm.rates import RateLimits
 from tasks.llm.schema import NumberedAnswer, Words, build_schema
 from tasks.llm.structured import read_answers
+from tasks.llm.transport import LOST, make_client
 from tasks.llm.types import Completion, Endpoint, Prompt, TokenUsage
 
 
@@ -92,9 +95,10 @@ async def _probe(endpoint: Endpoint, api_key: SecretStr | None) -> ProbeResult:
 async def _has_batches(endpoint: Endpoint, api_key: SecretStr | None) -> bool:
     client = make_client(endpoint, api_key)
     try:
-        listed = await client.get("/batches?limit=1", cast_to=httpx2.Response)
-        body = listed.json()
-    except (openai.APIError, ValueError):
+        async with asyncio.timeout(endpoint.timeout_seconds):
+            listed = await client.get("/batches?limit=1", cast_to=httpx2.Response)
+        body = json.loads(decode_body(listed.content))
+    except (openai.APIError, *LOST, TimeoutError, ValueError, RecursionError):
         return False
     finally:
         await client.close()

@@ -15,6 +15,8 @@ from typing import NamedTuple, Protocol
 # A little more than a minute: a request may take longer on its way to the server than the one that it replaces.
 WINDOW_SECONDS = 60.5
 BUCKET_SECONDS = 0.1
+# A larger number is no limit; Python refuses to read some.
+MOST_DIGITS = 18
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -56,7 +58,7 @@ def read_limits(headers: Mapping[str, str]) -> Heard | None:
     for kind in ("requests", "tokens"):
         limit, remaining = (_whole(headers.get(f"x-ratelimit-{name}-{kind}")) for name in ("limit", "remaining"))
         reset = read_duration(headers.get(f"x-ratelimit-reset-{kind}", ""))
-        if limit is None or (reset is not None and reset > 2 * WINDOW_SECONDS):
+        if not limit or (reset is not None and reset > 2 * WINDOW_SECONDS):
             continue
         limits[kind] = limit
         if remaining == 0 and reset is not None:
@@ -81,7 +83,8 @@ def read_duration(text: str) -> float | None:
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.strip().isdecimal() else None
+    digits = (text or "").strip()
+    return int(digits) if digits.isdecimal() and len(digits) <= MOST_DIGITS else None
 
 
 def _fits(limits: RateLimits, n_sent: int, n_tokens: int, *, tokens: int) -> bool:

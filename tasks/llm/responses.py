@@ -6,12 +6,14 @@ Pure: takes status, headers and body text; knows the shapes of OpenAI, Azure, vL
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -28,6 +30,8 @@ _TOO_LONG = re.compile(
 )
 # LiteLLM says these with 400: the first for a model it has not, the second for a key that it would have to look up.
 _NO_MODEL = re.compile(r"invalid model name passed")
+# Terminals obey some of these, and errors are printed.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NO_KEY = re.compile(r"\| no_db_connection\b")
 
 
@@ -80,7 +84,7 @@ def _read_completion(body: Any, where: str) -> Completion:
         text=_storable(_join_content(message.get("content"))),
         finish_reason=str(choice.get("finish_reason") or "stop"),
         refusal=_storable(str(message.get("refusal") or "")),
-        model=str(body.get("model") or ""),
+        model=_storable(str(body.get("model") or ""))[:SHOWN_CHARS],
         usage=_read_usage(body.get("usage")),
         tokens=read_tokens(choice),
     )
@@ -114,15 +118,26 @@ def _count(value: Any) -> int:
 
 
 def _say(body: Any, response: RawResponse, secret: SecretStr | None) -> str:
-    """All that the server says of the error, in one line without the key."""
+    """All that the server says of the error, in one line without the key; of a redirect, where it leads."""
+    if 300 <= response.status < 400:
+        body = {"message": f"to {_lead_of(response.headers.get('location', ''))}"}
     error = body.get("error", body) if isinstance(body, dict) else None
     if isinstance(error, dict):
         parts = [error.get(key) for key in ("message", "detail", "code", "type", "param")]
         said = " | ".join(str(part) for part in parts if part)
     else:
         said = str(error or response.text)
-    said = _storable(" ".join(said.split()))
+    said = _UNPRINTABLE.sub("\ufffd", _storable(" ".join(said.split())))
     return said.replace(secret.get_secret_value(), "[key]") if secret else said
+
+
+def _lead_of(location: str) -> str:
+    """Scheme and host of a redirect; its path and query may hold what nobody should read."""
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        return "no address"
+    return f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "another path"
 
 
 def _error_for(response: RawResponse, endpoint: Endpoint, *, said: str) -> LabelerError:
@@ -141,6 +156,10 @@ def _error_for(response: RawResponse, endpoint: Endpoint, *, said: str) -> Label
         return TerminalError(f"{where} {unknown} ({status}: {shown}); correct model or base_url")
     if status == 402 or (status == 429 and _QUOTA.search(named)):
         return TerminalError(f"{where} has no credit left ({status}: {shown}); top the account up, then run again")
+    if 300 <= status < 400:
+        return TerminalError(
+            f"{where} redirects ({status}: {shown}), where neither key nor texts are sent; correct base_url"
+        )
     wait = retry_after(response.headers)
     if status == 429 or (status == 503 and wait is not None):
         return BusyError(f"{where} asks to wait ({status}: {shown})", wait)
@@ -159,7 +178,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """
     try:
         if "retry-after-ms" in headers:
-            return max(float(headers["retry-after-ms"]) / 1000, 0.0)
+            wait = float(headers["retry-after-ms"]) / 1000
+            return None if math.isnan(wait) else max(wait, 0.0)
         value = headers.get("retry-after", "")
         if not value:
             return None

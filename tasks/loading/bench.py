@@ -79,7 +79,11 @@ def find_leaked_pairs(warehouse: Warehouse, measured: MeasuredRows, known: Shard
     """
     keys = ["user_id", "item_id"]
     held_out = measured.truth.filter("has_interaction").select(keys)
-    given = {"history": known.liked, "seen": known.seen, "sources": warehouse.query("queries/choices", fold=FOLD)}
+    given = {
+        "history": known.liked,
+        "seen": known.seen,
+        "sources": warehouse.query("queries/choices", fold=FOLD, max_age_days=None),
+    }
     leaked = [
         rows.select(keys).join(held_out, on=keys, how="semi").with_columns(given_to=pl.lit(name))
         for name, rows in given.items()

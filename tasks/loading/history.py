@@ -1,4 +1,8 @@
-"""pair_history: a temporary table of this connection with what is known of each pair as of the day. Reads interactions."""
+"""Temporary tables of this connection with what is known of each pair as of the day. Reads interactions.
+
+pair_history is of the catalog, foreign_pairs of the other catalogs of its users; both lie in the order of the users, so
+that a shard's rows are found without reading all of them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from warehouse.connection import Warehouse
 
 
 def make_history(warehouse: Warehouse, context: StepContext) -> None:
-    """Build pair_history: weights, grades and ages as of the day, and in which fold a pair is held out as truth.
+    """Build pair_history: weights, grades and ages as of the day, and in which fold a pair is held out as truth; and foreign_pairs.
 
     Time O(interactions log interactions) in DuckDB, which spills to disk.
     """
@@ -20,4 +24,11 @@ def make_history(warehouse: Warehouse, context: StepContext) -> None:
         folds=relevance.folds,
         holdout_share=relevance.holdout_share if uses_interactions else 0.0,
         is_random=relevance.holdout_order == "random",
+    )
+    warehouse.run(
+        "queries/make_foreign_pairs",
+        catalog=context.catalog.name,
+        user_space=context.catalog.user_space,
+        as_of_end=context.as_of_end,
+        model=warehouse.value("queries/embedding_model", catalog=context.catalog.name),
     )

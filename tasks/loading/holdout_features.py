@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from tasks.contracts.context import StepContext
-from tasks.loading.arrays import CatalogArrays, load_catalog_arrays, load_facts, load_shard
+from tasks.loading.arrays import FOR_FEATURES, CatalogArrays, load_catalog_arrays, load_facts, load_shard
 from tasks.ranking.features import build_features
 from tasks.ranking.inputs import ItemFacts
 from tasks.ranking.splits import split_of
@@ -26,8 +26,9 @@ def write_features(warehouse: Warehouse, context: StepContext) -> list[Path]:
     catalog = context.catalog
     shards = latest_output(warehouse, catalog=catalog.name, stage="candidates-holdout", needs="candidates")
     with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage=STAGE) as output:
+        arrays: CatalogArrays | None = None
         for fold, paths in groupby(shards, key=fold_of):
-            arrays = load_catalog_arrays(warehouse, context, fold=fold)
+            arrays = load_catalog_arrays(warehouse, context, fold=fold, only=FOR_FEATURES, known=arrays)
             facts = load_facts(warehouse, context, arrays, fold=fold)
             for path in paths:
                 output.write(_build_shard(warehouse, context, pl.read_parquet(path), arrays, facts, fold=fold))

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from tasks.contracts.context import StepContext
+from tasks.contracts.recommending import CandidatesConfig
 from tasks.retrieval.item_index import ItemIndex, unit_rows
 from tasks.retrieval.source import AspectVectors, SourceInputs
 from warehouse.connection import Warehouse
@@ -22,17 +23,16 @@ SAMPLE_USERS = 1000
 
 
 def load_source_inputs(
-    warehouse: Warehouse, context: StepContext, index: ItemIndex, *, fold: int | None
+    warehouse: Warehouse, context: StepContext, index: ItemIndex, config: CandidatesConfig, *, fold: int | None
 ) -> SourceInputs:
-    """The inputs as of the day, but for what the fold holds out (None: nothing).
+    """The inputs of config's sources as of the day, but for what the fold holds out (None: nothing).
 
     also_bought is not among the relations: it is made from all interactions, so that it knows what a fold holds out; the
     source item_to_item makes the same anew from what the fold may know.
     """
-    catalog = context.catalog
-    config, scope = catalog.candidates, {"catalog": catalog.name}
+    catalog, scope = context.catalog, {"catalog": context.catalog.name}
     return SourceInputs(
-        interactions=warehouse.query("queries/choices", fold=fold),
+        interactions=_load_choices(warehouse, config, fold=fold),
         relations=warehouse.query("queries/related_items", **scope) if "relations" in config.sources else None,
         aspects=_load_aspects(warehouse, context, index) if "aspects" in config.sources else None,
         segment_popularity=warehouse.query(
@@ -43,6 +43,16 @@ def load_source_inputs(
         ),
         as_of_day=(context.as_of_end - EPOCH) / timedelta(days=1),
         sample_queries=_sample_queries(warehouse, context) if len(index) > config.exact_up_to else None,
+    )
+
+
+def _load_choices(warehouse: Warehouse, config: CandidatesConfig, *, fold: int | None) -> pl.DataFrame | None:
+    """As many choices as the sources want: all, those of the last days, or none."""
+    if not {"item_to_item", "collaborative", "recent_popularity"} & config.sources.keys():
+        return None
+    is_only_recent = not {"item_to_item", "collaborative"} & config.sources.keys()
+    return warehouse.query(
+        "queries/choices", fold=fold, max_age_days=float(config.recent_days) if is_only_recent else None
     )
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from tasks.contracts.context import StepContext
 from tasks.labeling.sampling import Pool, pool_depth
-from tasks.loading.arrays import aligned
 from tasks.loading.history import make_history
 from tasks.loading.profile_texts import profile_texts
+from tasks.loading.shard_inputs import aligned
 from tasks.retrieval.bm25 import Bm25
 from tasks.retrieval.dense_profile import DenseProfile
 from tasks.retrieval.exact_search import ExactSearch

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from tasks.contracts.context import StepContext
+from tasks.contracts.hashing import hash_ids
 from tasks.loading.shard_history import load_named_items
 from tasks.ranking.truth import merge_truth
 from warehouse.connection import Warehouse
@@ -16,17 +17,25 @@ def users_with_truth(warehouse: Warehouse, context: StepContext, *, fold: int) -
     """Users with an interaction that the fold holds out and that has a grade, in the order of their ids.
 
     In fold 0 also those with a label of a person or a judge, which is true in every fold and need not be learnt several
-    times.
+    times. Of more than ranking.max_users users those with labels count, and as many more by the hash of their ids: the same
+    ones each night and in each fold.
     """
-    truth = context.catalog.relevance.truth
+    catalog = context.catalog
+    truth = catalog.relevance.truth
     found = warehouse.query(
         "queries/users_with_truth",
-        catalog=context.catalog.name,
+        catalog=catalog.name,
         fold=fold,
         truths=list(truth),
         use_interactions="interactions" in truth,
     )
-    return found["user_id"].to_list()
+    if found.height <= catalog.ranking.max_users:
+        return found["user_id"].to_list()
+    # Another seed than the split's and the row limit's: each of these is itself a range of hashes.
+    hashes = pl.Series("hash", hash_ids(found["user_id"], catalog.ranking.seed + 2), dtype=pl.UInt64)
+    first = found.with_columns(hashes).sort("is_labelled", "hash", descending=[True, False])
+    n_labelled = int(found["is_labelled"].sum())
+    return first.head(max(catalog.ranking.max_users, n_labelled))["user_id"].sort().to_list()
 
 
 def read_truth(warehouse: Warehouse, context: StepContext, user_ids: Sequence[str], *, fold: int) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import ssl
 
 from tasks.contracts.digesting import MailServer
 from tasks.contracts.errors import NightjarError, TerminalError, TransientError
+from tasks.mailing.patience import PatientSMTP, PatientSMTPOverTLS
 
 TEMPORARY = range(400, 500)
 
@@ -53,8 +54,8 @@ def describe_reply(code: int, reply: bytes | str) -> str:
 def _open(server: MailServer) -> smtplib.SMTP:
     section = server.section
     if section.security == "tls":
-        return smtplib.SMTP_SSL(section.host, section.port, timeout=section.timeout_s, context=_trust(server))
-    return smtplib.SMTP(section.host, section.port, timeout=section.timeout_s)
+        return PatientSMTPOverTLS(section.host, section.port, timeout=section.timeout_s, context=_trust(server))
+    return PatientSMTP(section.host, section.port, timeout=section.timeout_s)
 
 
 def _make_ready(smtp: smtplib.SMTP, server: MailServer, where: str) -> None:

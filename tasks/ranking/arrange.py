@@ -53,16 +53,22 @@ def arrange_lists(
     Of near-duplicates the best stays. propensity: the chance with which the source exploration drew the row, null for
     rows that it did not draw. seed: of the draw that fills the slots. Raises StepError on a missing score or unknown id.
     """
-    groups = pl.DataFrame({"item_id": catalog.item_ids, "group_code": catalog.group_codes})
+    known = {*scored.columns, "propensity", "rank"}
+    rows = locate_pairs(scored, user_ids=shard.user_ids, item_ids=catalog.item_ids)
+    scored = scored.with_columns(
+        pl.Series("group_code", catalog.group_codes[rows.items]),
+        pl.Series("user_row", rows.users),
+        pl.Series("item_row", rows.items),
+    )
     if "propensity" not in scored.columns:
         scored = scored.with_columns(propensity=pl.lit(None, dtype=pl.Float64))
     is_arranged = config.diversity > 0 or config.calibration > 0
-    best = take_top(scored, n=max(POOL, 2 * config.top_n) if is_arranged else config.top_n, groups=groups)
+    best = take_top(scored, n=max(POOL, 2 * config.top_n) if is_arranged else config.top_n)
     if is_arranged:
         best = _arrange(best, catalog=catalog, shard=shard, topics=topics, config=config)
     filled = fill_slots(
-        best.join(groups, on="item_id", how="left", maintain_order="left"),
-        scored.join(groups, on="item_id", how="left", maintain_order="left"),
+        best,
+        scored,
         slots=min(config.exploration_slots, config.top_n),
         top_n=config.top_n,
         seed=seed,
@@ -70,7 +76,7 @@ def arrange_lists(
     lengths = filled.frame.group_by("user_id").len()["len"]
     n_users = scored["user_id"].n_unique()
     n_short = int((lengths < config.top_n).sum()) + n_users - len(lengths)
-    return Arrangement(filled.frame.drop("group_code"), n_short, filled.n_unfilled)
+    return Arrangement(filled.frame.drop(set(filled.frame.columns) - known), n_short, filled.n_unfilled)
 
 
 def _arrange(

@@ -7,7 +7,6 @@ Time O(rows * (history * d + words)), memory O(rows + words of the items shown):
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +14,22 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from tasks.contracts.dots import run_dots
 from tasks.ranking.affinity import user_shares
 from tasks.ranking.features import EPOCH, SECONDS_A_DAY
-from tasks.ranking.history_features import NEWEST
-from tasks.ranking.inputs import CatalogArrays, FloatVector, IntVector, ItemFacts, ShardArrays, locate_pairs
+from tasks.ranking.history_features import newest_entries
+from tasks.ranking.inputs import (
+    BoolVector,
+    CatalogArrays,
+    FloatVector,
+    IntVector,
+    ItemFacts,
+    PairRows,
+    ShardArrays,
+    locate_pairs,
+)
+from tasks.ranking.item_counts import share_at_most
+from tasks.ranking.pair_runs import find_runs, look_up
 
 WORD = re.compile(r"\w\w+")
 OPTIONAL = ("aspect", "aspects_score", "relation", "related_item", "propensity", "recent_popularity_rank")
@@ -65,11 +76,21 @@ class Evidence:
     sources: tuple[str, ...] = ()
 
 
+_TEXTS = ("relation", "related_title", "interest", "aspect", "aspect_text", "nearest_title", "topic", "segment")
+_NUMBERS = ("nearest_cosine", "topic_share", "popularity", "recent_place", "age_days")
+EVIDENCE = pl.Schema({
+    **dict.fromkeys(_TEXTS, pl.String()),
+    **dict.fromkeys(_NUMBERS, pl.Float64()),
+    **dict.fromkeys(("is_explored", "is_only_of_topic"), pl.Boolean()),
+    "sources": pl.List(pl.String()),
+})  # fmt: skip
+"""The fields of Evidence as the columns of a frame."""
+
+
 class EvidenceFinder:
     """Looks evidence up for the rows of one shard of users.
 
     interests: by user_id, as the profile states them. aspects: of the items shown. as_of: in UTC, naive.
-    segment_popularity: segment, item_id, popularity.
     """
 
     def __init__(
@@ -81,7 +102,6 @@ class EvidenceFinder:
         interests: Mapping[object, Sequence[str]],
         aspects: AspectTexts,
         as_of: datetime,
-        segment_popularity: pl.DataFrame | None = None,
     ) -> None:
         self._catalog = catalog
         self._shard = shard
@@ -89,92 +109,127 @@ class EvidenceFinder:
         self._interests = interests
         self._aspects = aspects
         self._today = (as_of - EPOCH).total_seconds() / SECONDS_A_DAY
-        self._followed = user_shares(shard, facts.topics)
-        self._popularity = share_at_most(catalog.popularity)
-        self._positions = {item_id: position for position, item_id in enumerate(catalog.item_ids)}
         self._words: dict[int, frozenset[str]] = {}
-        self._in_segments = segment_popularity
-        self._popular_in: dict[str, frozenset[object]] = {}
 
-    def find(self, top: pl.DataFrame) -> list[Evidence]:
-        """One a row of top: user_id, item_id, those of OPTIONAL that there are, and sources (list): which may speak for it."""
+    def find(self, top: pl.DataFrame) -> pl.DataFrame:
+        """The columns of EVIDENCE, a row each of top: user_id, item_id, those of OPTIONAL that there are, and sources (list):
+        which may speak for it.
+        """
         rows = locate_pairs(top, user_ids=self._shard.user_ids, item_ids=self._catalog.item_ids)
         blanks = [pl.lit(None).alias(name) for name in OPTIONAL if name not in top.columns]
-        told = top.with_columns(blanks).select("user_id", "item_id", "sources", *OPTIONAL).iter_rows(named=True)
-        topics = [self._first_topic(int(item)) for item in rows.items]
-        n_of_topic = Counter(zip(rows.users.tolist(), topics, strict=True))
+        told = top.with_columns(blanks)
+        related = self._liked_titles(rows, told["related_item"])
+        aspects = _near_aspects(told)
+        nearest, cosines = self._nearest_liked(rows)
+        topics = self._topics(rows)
+        n_items = max(1, len(self._catalog.item_ids))
+        columns = [
+            told["propensity"].is_not_null().alias("is_explored"),
+            told["relation"].cast(pl.String).set(related.is_null(), None).alias("relation"),
+            related.alias("related_title"),
+            pl.Series("interest", self._stated(told["user_id"], rows), dtype=pl.String),
+            aspects.alias("aspect"),
+            pl.Series("aspect_text", self._aspect_texts(told["item_id"], aspects), dtype=pl.String),
+            nearest.alias("nearest_title"),
+            pl.Series("nearest_cosine", cosines),
+            *topics,
+            pl.Series("popularity", self._facts.popularity_share[rows.items]),
+            (told["recent_popularity_rank"].cast(pl.Float64) / n_items).fill_null(np.nan).alias("recent_place"),
+            pl.Series("segment", self._segments(rows), dtype=pl.String),
+            pl.Series("age_days", self._today - self._catalog.published_days[rows.items]),
+            told["sources"],
+        ]
+        return pl.DataFrame(columns).select(EVIDENCE.names()).cast(EVIDENCE)
+
+    def _liked_entries(self) -> tuple[IntVector, IntVector]:
+        """(user rows, history entries) of the liked histories, newest first."""
+        users = np.repeat(np.arange(len(self._shard.user_ids)), np.diff(self._shard.indptr))
+        liked = np.flatnonzero(self._shard.history_weights > 0)
+        return users[liked], liked
+
+    def _liked_titles(self, rows: PairRows, related: pl.Series) -> pl.Series:
+        """The title of each related item (its id), if the user liked it."""
+        titles: list[str | None] = [None] * len(rows)
+        named = np.flatnonzero(related.is_not_null().to_numpy())
+        if not len(named):
+            return pl.Series(titles, dtype=pl.String)
+        known = {item_id: place for place, item_id in enumerate(self._catalog.item_ids)}
+        places = np.array([known.get(item_id, -1) for item_id in related.gather(named)], dtype=np.int64)
+        users, entries = self._liked_entries()
+        own = self._shard.history_items[entries] >= 0
+        liked = users[own] * len(known) + self._shard.history_items[entries[own]]
+        is_liked = (places >= 0) & np.isin(rows.users[named] * len(known) + places, liked)
+        for row, place in zip(named[is_liked].tolist(), places[is_liked].tolist(), strict=True):
+            titles[row] = self._catalog.titles[place] or None
+        return pl.Series(titles, dtype=pl.String)
+
+    def _nearest_liked(self, rows: PairRows) -> tuple[pl.Series, FloatVector]:
+        """The title of the liked item that lies nearest, and its cosine; of equal ones the newest."""
+        entries, cosines = nearest_liked(self._shard, self._catalog, rows)
+        titles = pl.Series(self._shard.item_titles, dtype=pl.String)
+        found = np.flatnonzero(entries >= 0)
+        places = np.full(len(rows), -1)
+        places[found] = self._shard.history_rows[entries[found]]
+        named = titles.gather(pl.Series(places).replace(-1, None)) if len(titles) else pl.Series([None] * len(rows))
+        return named.cast(pl.String).set(named.cast(pl.String) == "", None), cosines
+
+    def _topics(self, rows: PairRows) -> list[pl.Series]:
+        """topic, topic_share and is_only_of_topic."""
+        names, first = self._facts.topics.names, self._facts.first_topics[rows.items]
+        topic = pl.Series("topic", names, dtype=pl.String).gather(pl.Series(first).replace(-1, None)) if names else None
+        shares = np.zeros(len(rows))
+        known = np.flatnonzero(first >= 0)
+        if len(known):
+            followed = user_shares(self._shard, self._facts.topics)
+            shares[known] = look_up(followed, rows.users[known], first[known])
+        _, places, counts = np.unique(rows.users * (len(names) + 1) + first, return_inverse=True, return_counts=True)
         return [
-            self._find_one(row, user=int(user), item=int(item), topic=topic, is_only=n_of_topic[int(user), topic] == 1)
-            for row, user, item, topic in zip(told, rows.users, rows.items, topics, strict=True)
+            pl.Series("topic", [None] * len(rows), dtype=pl.String) if topic is None else topic.alias("topic"),
+            pl.Series("topic_share", shares),
+            pl.Series("is_only_of_topic", (first >= 0) & (counts[places] == 1), dtype=pl.Boolean),
         ]
 
-    def _find_one(
-        self, row: Mapping[str, object], *, user: int, item: int, topic: int | None, is_only: bool
-    ) -> Evidence:
-        nearest, cosine = self._nearest_liked(user, item)
-        related = self._liked_title(user, row["related_item"])
-        aspect = str(row["aspect"]) if _is_near(row) else None
-        recent, n_items = row["recent_popularity_rank"], max(1, len(self._positions))
-        sources = row["sources"] if isinstance(row["sources"], Sequence) else ()
-        return Evidence(
-            is_explored=row["propensity"] is not None,
-            relation=str(row["relation"]) if related and row["relation"] is not None else None,
-            related_title=related,
-            interest=self._interest(row["user_id"], item),
-            aspect=aspect,
-            aspect_text=self._aspects.get((str(row["item_id"]), aspect)) if aspect else None,
-            nearest_title=nearest,
-            nearest_cosine=cosine,
-            topic=None if topic is None else self._facts.topics.names[topic],
-            topic_share=0.0 if topic is None else float(self._followed[user, topic]),
-            is_only_of_topic=topic is not None and is_only,
-            popularity=float(self._popularity[item]),
-            recent_place=float("nan") if recent is None else float(str(recent)) / n_items,
-            segment=self._segment(user, row["item_id"]),
-            age_days=self._today - float(self._catalog.published_days[item]),
-            sources=tuple(str(name) for name in sources),
-        )
-
-    def _liked(self, user: int) -> IntVector:
-        """Entries of the user's liked history, newest first."""
-        entries = np.arange(self._shard.indptr[user], self._shard.indptr[user + 1])
-        return entries[self._shard.history_weights[entries] > 0]
-
-    def _liked_title(self, user: int, item_id: object) -> str | None:
-        """The title of an item, if the user liked it."""
-        position = self._positions.get(item_id) if item_id is not None else None
-        if position is None or position not in self._shard.history_items[self._liked(user)]:
-            return None
-        return self._catalog.titles[position] or None
-
-    def _nearest_liked(self, user: int, item: int) -> tuple[str | None, float]:
-        newest = self._shard.indptr[user] + NEWEST
-        entries = self._liked(user)
-        entries = entries[entries < newest]
-        if not len(entries) or not self._catalog.has_vector[item]:
-            return None, float("nan")
-        cosines = self._shard.item_vectors[self._shard.history_rows[entries]] @ self._catalog.vectors[item]
-        best = int(np.argmax(cosines))
-        return self._shard.item_titles[self._shard.history_rows[entries[best]]] or None, float(cosines[best])
-
-    def _segment(self, user: int, item_id: object) -> str | None:
+    def _segments(self, rows: PairRows) -> list[str | None]:
         """The user's segment, if it is all that is known of them and the item is popular in it."""
-        segment = "" if len(self._liked(user)) else self._shard.segments[user]
-        if not segment or self._in_segments is None:
-            return None
-        if segment not in self._popular_in:
-            of_segment = self._in_segments.filter(pl.col("segment") == segment)
-            ids = pl.DataFrame({"item_id": self._catalog.item_ids})
-            aligned = ids.join(of_segment, on="item_id", how="left", maintain_order="left")["popularity"]
-            known = aligned.cast(pl.Float64).fill_null(0.0).to_numpy()
-            is_popular = (known > 0) & (share_at_most(known) >= SEGMENT_POPULAR)
-            self._popular_in[segment] = frozenset(self._catalog.item_ids.filter(pl.Series(is_popular)))
-        return segment if item_id in self._popular_in[segment] else None
+        found: list[str | None] = [None] * len(rows)
+        users, _ = self._liked_entries()
+        has_liked = np.zeros(len(self._shard.user_ids), dtype=np.bool_)
+        has_liked[users] = True
+        is_named = np.array([bool(segment) for segment in self._shard.segments], dtype=np.bool_) & ~has_liked
+        if self._facts.segments is None or not is_named.any():
+            return found
+        popular: dict[str, BoolVector] = {}
+        for row in np.flatnonzero(is_named[rows.users]).tolist():
+            segment = self._shard.segments[int(rows.users[row])]
+            if segment not in popular:
+                popular[segment] = self._popular_in(segment)
+            found[row] = segment if popular[segment][rows.items[row]] else None
+        return found
 
-    def _first_topic(self, item: int) -> int | None:
-        shares = self._facts.topics.shares
-        start, stop = shares.indptr[item], shares.indptr[item + 1]
-        return int(shares.indices[start + np.argmax(shares.data[start:stop])]) if stop > start else None
+    def _popular_in(self, segment: str) -> BoolVector:
+        """(n,) which items are popular in the segment."""
+        segments = self._facts.segments
+        n_items = len(self._catalog.item_ids)
+        known = np.zeros(n_items)
+        if segments is not None and segment in segments.names:
+            known = segments.shares[:, [segments.names.index(segment)]].toarray().ravel()
+        return np.asarray((known > 0) & (share_at_most(known) >= SEGMENT_POPULAR))
+
+    def _aspect_texts(self, item_ids: pl.Series, aspects: pl.Series) -> list[str | None]:
+        named = aspects.is_not_null()
+        if not named.any():
+            return [None] * len(aspects)
+        return [
+            None if aspect is None else self._aspects.get((item, aspect))
+            for item, aspect in zip(item_ids, aspects, strict=True)
+        ]
+
+    def _stated(self, user_ids: pl.Series, rows: PairRows) -> list[str | None]:
+        """The user's interest whose words stand in the item's text."""
+        if not any(self._interests.values()):
+            return [None] * len(rows)
+        items = rows.items.tolist()
+        return [self._interest(user_id, item) for user_id, item in zip(user_ids, items, strict=True)]
 
     def _interest(self, user_id: object, item: int) -> str | None:
         stated = self._interests.get(user_id, ())
@@ -185,11 +240,41 @@ class EvidenceFinder:
         return find_interest(stated, self._words[item])
 
 
-def _is_near(row: Mapping[str, object]) -> bool:
-    """Whether the source aspects proposed the row by an aspect that is like one of a liked item."""
-    score, sources = row["aspects_score"], row["sources"]
-    is_proposed = isinstance(sources, Sequence) and "aspects" in sources
-    return row["aspect"] is not None and is_proposed and isinstance(score, float) and score >= ASPECT_NEAR
+def nearest_liked(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) -> tuple[IntVector, FloatVector]:
+    """For each pair the liked entry of the user's NEWEST that lies nearest to the item, and the cosine; -1 and NaN for none."""
+    found, cosines = np.full(len(rows), -1), np.full(len(rows), np.nan)
+    users, entries = newest_entries(shard)
+    is_liked = shard.history_weights[entries] > 0
+    users, entries = users[is_liked], entries[is_liked]
+    runs = find_runs(rows.users)
+    first = np.searchsorted(users, runs.users)
+    counts = np.searchsorted(users, runs.users, side="right") - first
+    mine = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+    dots = run_dots(
+        shard.item_vectors, shard.history_rows[entries[mine]], catalog.vectors, rows.items[runs.order],
+        starts=np.repeat(runs.starts, counts), lengths=np.repeat(runs.sizes, counts),
+    )  # fmt: skip
+    # Cosines lie by user, entry and pair: turn by turn one more entry of every user.
+    of_user = np.repeat(np.arange(len(runs.users)), runs.sizes)
+    within = np.arange(len(rows)) - np.repeat(runs.starts, runs.sizes)
+    block = np.cumsum(counts * runs.sizes) - counts * runs.sizes
+    for turn in range(int(counts.max(initial=0))):
+        places = np.flatnonzero(counts[of_user] > turn)
+        owner, pairs = of_user[places], runs.order[places]
+        value = dots[block[owner] + turn * runs.sizes[owner] + within[places]]
+        is_nearer = ~(value <= cosines[pairs])
+        pairs = pairs[is_nearer]
+        found[pairs], cosines[pairs] = entries[first[owner[is_nearer]] + turn], value[is_nearer]
+    has_vector = catalog.has_vector[rows.items]
+    return np.where(has_vector, found, -1), np.where(has_vector, cosines, np.nan)
+
+
+def _near_aspects(told: pl.DataFrame) -> pl.Series:
+    """The aspect by which the source aspects proposed the row, if it is like one of a liked item."""
+    is_proposed = pl.col("sources").list.contains("aspects")
+    is_near = is_proposed & (pl.col("aspects_score").cast(pl.Float64) >= ASPECT_NEAR)
+    named = pl.when(is_near.fill_null(value=False)).then(pl.col("aspect").cast(pl.String))
+    return told.select(named.alias("aspect"))["aspect"]
 
 
 def find_interest(interests: Sequence[str], known: frozenset[str]) -> str | None:
@@ -208,9 +293,3 @@ def known_words(text: str) -> frozenset[str]:
     ['comet']
     """
     return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in WORD.findall(text.lower()))
-
-
-def share_at_most(popularity: FloatVector) -> FloatVector:
-    """(n,): the share of the catalog that is at most as popular, in (0, 1]."""
-    ordered = np.sort(popularity)
-    return np.searchsorted(ordered, popularity, side="right") / max(1, len(ordered))

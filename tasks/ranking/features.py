@@ -38,12 +38,19 @@ def build_features(
     """
     rows = locate_pairs(candidates, user_ids=shard.user_ids, item_ids=catalog.item_ids)
     columns = {
-        **source_columns(candidates),
+        **source_columns(candidates, rows),
         **_item_columns(catalog, facts, rows, as_of),
-        **_user_columns(catalog, shard, rows),
+        **_user_columns(catalog, shard, facts, rows),
         **time_columns(candidates, shard, facts, rows),
         **overlap_columns(shard, facts, rows),
-        **profile_columns(shard.profile_texts, catalog.titles, catalog.texts, catalog.published_days, rows),
+        **profile_columns(
+            shard.profile_texts,
+            catalog.titles,
+            catalog.texts,
+            rows,
+            length_places=facts.length_places,
+            age_places=facts.age_places,
+        ),
         **query_columns(shard.queries, len(shard.user_ids), facts, rows),
         **history_cosines(shard, catalog, rows),
         **_neighbour_columns(candidates, shard, facts, rows),
@@ -69,31 +76,28 @@ def _neighbour_columns(
     candidates: pl.DataFrame, shard: ShardArrays, facts: ItemFacts, rows: PairRows
 ) -> dict[str, FloatVector]:
     columns = neighbour_sums(shard, facts.neighbours, rows)
-    return {**columns, "neighbour_recent_z": standardise_column(candidates, columns["neighbour_recent"])}
+    return {**columns, "neighbour_recent_z": standardise_column(candidates, columns["neighbour_recent"], rows)}
 
 
 def _item_columns(catalog: CatalogArrays, facts: ItemFacts, rows: PairRows, as_of: datetime) -> dict[str, FloatVector]:
-    sizes = np.bincount(catalog.group_codes)[catalog.group_codes] if len(catalog.group_codes) else catalog.group_codes
-    by_popularity = np.sort(catalog.popularity)
-    at_most = np.searchsorted(by_popularity, catalog.popularity, side="right") / max(1, len(by_popularity))
-    lengths = np.array([len(text) for text in catalog.texts], dtype=np.float64)
-    values = {
-        "popularity_log": np.log1p(catalog.popularity),
-        "popularity_percentile": at_most,
-        "interactions_log": np.log1p(facts.n_interactions),
-        "mean_value": facts.mean_value,
-        "age_days": _as_of_days(as_of) - catalog.published_days,
-        "text_log": np.log1p(lengths),
-        "label_confidence": facts.label_confidence,
-        "group_size": sizes.astype(np.float64),
+    items = rows.items
+    return {
+        "popularity_log": facts.popularity_log[items],
+        "popularity_percentile": facts.popularity_share[items],
+        "interactions_log": np.log1p(facts.n_interactions[items]),
+        "mean_value": facts.mean_value[items],
+        "age_days": _as_of_days(as_of) - catalog.published_days[items],
+        "text_log": np.log1p(facts.text_lengths[items]),
+        "label_confidence": facts.label_confidence[items],
+        "group_size": facts.group_sizes[items].astype(np.float64),
     }
-    return {name: column[rows.items] for name, column in values.items()}
 
 
-def _user_columns(catalog: CatalogArrays, shard: ShardArrays, rows: PairRows) -> dict[str, FloatVector]:
+def _user_columns(
+    catalog: CatalogArrays, shard: ShardArrays, facts: ItemFacts, rows: PairRows
+) -> dict[str, FloatVector]:
     sizes = np.diff(shard.indptr)
-    popularity = np.log1p(catalog.popularity)
-    gap = popularity[rows.items] - mean_over_liked(shard, popularity)[rows.users]
+    gap = facts.popularity_log[rows.items] - mean_over_liked(shard, facts.popularity_log)[rows.users]
     liked_days = mean_over_liked(shard, catalog.published_days)[rows.users]
     return {
         "popularity_gap": gap,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tasks.contracts.errors import StepError
+from tasks.ranking.item_counts import count_choices, first_labels, places_of, share_at_most
 
 FloatMatrix = NDArray[np.float32]
 FloatVector = NDArray[np.float64]
@@ -24,9 +25,6 @@ BoolVector = NDArray[np.bool_]
 
 PRIOR_VALUES = 5.0
 """An item's mean value is drawn to the catalog's as if it had this many values of that mean."""
-
-MAX_DAYS = 1100
-"""Choices are counted by day for so long; what is older counts as chosen on the last of these days."""
 
 
 class CatalogArrays(Protocol):
@@ -111,6 +109,10 @@ class ItemFacts:
     words: by kind ("theme", "keyword", "mood", "audience") what the enrichment says of each item.
     first_age: days since the item's first interaction. daily: (n, days) interactions by age in days; None: no times.
     segments: choices of each item by segment of users, not shares; None: no user has a segment.
+    popularity_log: log(1 + popularity). popularity_share: share of the catalog that is at most as popular, in (0, 1].
+    text_lengths: characters. length_places, age_places: see places_of. group_sizes: items in the near-duplicate group.
+    first_topics: the code of the topic with the largest share, -1 without one. n_dated: interactions with a time, n_a_day
+    (days,) the same by age in days.
     """
 
     n_interactions: FloatVector
@@ -121,6 +123,15 @@ class ItemFacts:
     categories: LabelMatrix
     authors: LabelMatrix
     first_age: FloatVector
+    popularity_log: FloatVector
+    popularity_share: FloatVector
+    text_lengths: FloatVector
+    length_places: FloatVector
+    age_places: FloatVector
+    group_sizes: IntVector
+    first_topics: IntVector
+    n_dated: FloatVector
+    n_a_day: FloatVector
     neighbours: sparse.csr_matrix | None = None
     words: Mapping[str, LabelMatrix] = field(default_factory=dict)
     daily: sparse.csr_matrix | None = None
@@ -152,24 +163,26 @@ def build_item_facts(
     """Facts of the catalog's items.
 
     topics: item_id, label, share (the label's confidence). categories and authors: item_id, label; an item may have
-    several rows, an empty label is none. interactions: item_id, value, age_days (both may be null, age_days may be left
-    out); in training the history part only. Rows of other items are ignored. neighbours: what retrieval's fit_neighbours
+    several rows, an empty label is none. interactions: what count_choices gives, or what it takes; in training the history
+    part only. Rows of other items are ignored. neighbours: what retrieval's fit_neighbours
     gave, from the same interactions. words: item_id, kind, label of enrichments. segment_popularity: segment, item_id,
     popularity. O(rows log rows).
     """
     confidence = topics.group_by("item_id").agg(pl.col("share").max().alias("confidence"))
-    values = interactions.group_by("item_id").agg(
-        pl.len().alias("n"), pl.col("value").sum().alias("total"), pl.col("value").count().alias("known")
+    counted = interactions if "n" in interactions.columns else count_choices(interactions)
+    values = counted.group_by("item_id").agg(
+        pl.col("n").sum(), pl.col("total").sum(), pl.col("n_values").sum().alias("known")
     )
     ids = pl.DataFrame({"item_id": catalog.item_ids})
     aligned = ids.join(confidence, on="item_id", how="left", maintain_order="left").join(
         values, on="item_id", how="left", maintain_order="left"
     )
-    daily, first_age = _count_days(catalog.item_ids, interactions)
+    daily, first_age = _count_days(catalog.item_ids, counted)
     known = aligned["known"].fill_null(0).to_numpy().astype(np.float64)
     total = aligned["total"].fill_null(0.0).to_numpy().astype(np.float64)
     labels = build_labels(catalog.item_ids, topics)
     mean = total.sum() / known.sum() if known.sum() else np.nan
+    lengths = pl.Series(catalog.texts, dtype=pl.String).str.len_chars().cast(pl.Float64).to_numpy()
     return ItemFacts(
         n_interactions=aligned["n"].fill_null(0).to_numpy().astype(np.float64),
         mean_value=(total + PRIOR_VALUES * mean) / (known + PRIOR_VALUES),
@@ -179,6 +192,15 @@ def build_item_facts(
         categories=build_labels(catalog.item_ids, categories.with_columns(share=pl.lit(1.0))),
         authors=build_labels(catalog.item_ids, authors.with_columns(share=pl.lit(1.0))),
         first_age=first_age,
+        popularity_log=np.log1p(catalog.popularity),
+        popularity_share=share_at_most(catalog.popularity),
+        text_lengths=lengths,
+        length_places=places_of(lengths),
+        age_places=places_of(catalog.published_days),
+        group_sizes=np.bincount(catalog.group_codes)[catalog.group_codes] if len(ids) else catalog.group_codes,
+        first_topics=first_labels(labels.shares),
+        n_dated=np.zeros(len(ids)) if daily is None else np.asarray(daily.sum(axis=1), dtype=np.float64).ravel(),
+        n_a_day=np.zeros(0) if daily is None else np.asarray(daily.sum(axis=0), dtype=np.float64).ravel(),
         neighbours=neighbours,
         words={} if words is None else _build_words(catalog.item_ids, words),
         daily=daily,
@@ -207,21 +229,18 @@ def _build_words(item_ids: pl.Series, words: pl.DataFrame) -> dict[str, LabelMat
     return {kind: build_labels(item_ids, rows) for kind, rows in sorted(labels.items())}
 
 
-def _count_days(item_ids: pl.Series, interactions: pl.DataFrame) -> tuple[sparse.csr_matrix | None, FloatVector]:
-    """daily and first_age of ItemFacts."""
-    if "age_days" not in interactions.columns:
-        return None, np.full(len(item_ids), np.nan)
+def _count_days(item_ids: pl.Series, counted: pl.DataFrame) -> tuple[sparse.csr_matrix | None, FloatVector]:
+    """daily and first_age of ItemFacts, of what count_choices gives."""
     positions = pl.DataFrame({"item_id": item_ids, "item": np.arange(len(item_ids))})
-    age = pl.col("age_days").cast(pl.Float64).clip(0.0)
-    rows = interactions.select("item_id", age).drop_nulls().join(positions, on="item_id").sort("item")
+    dated = counted.filter(pl.col("day").is_not_null()).select("item_id", "day", "n", "age_days")
+    rows = dated.join(positions, on="item_id").select("item", "day", "n", "age_days")
     if rows.is_empty():
         return None, np.full(len(item_ids), np.nan)
-    items = rows["item"].to_numpy()
-    days = np.minimum(rows["age_days"].to_numpy(), MAX_DAYS - 1).astype(np.int64)
+    items, days = rows["item"].to_numpy(), rows["day"].to_numpy()
     shape = (len(item_ids), int(days.max()) + 1)
     first_age = np.full(len(item_ids), -np.inf)
     np.maximum.at(first_age, items, rows["age_days"].to_numpy())
-    daily = sparse.csr_matrix((np.ones(len(items)), (items, days)), shape=shape)
+    daily = sparse.csr_matrix((rows["n"].cast(pl.Float64).to_numpy(), (items, days)), shape=shape)
     return daily, np.where(np.isfinite(first_age), first_age, np.nan)
 
 
@@ -244,8 +263,18 @@ def _find_centroids(topics: LabelMatrix, vectors: FloatMatrix) -> FloatMatrix:
     return np.asarray(sums / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
 
 
+def place_pairs(frame: pl.DataFrame, *, user_ids: pl.Series, item_ids: pl.Series) -> pl.DataFrame:
+    """frame with its positions as the columns user_row and item_row, so that locate_pairs need not look for them again."""
+    rows = locate_pairs(frame, user_ids=user_ids, item_ids=item_ids)
+    return frame.with_columns(pl.Series("user_row", rows.users), pl.Series("item_row", rows.items))
+
+
 def locate_pairs(frame: pl.DataFrame, *, user_ids: pl.Series, item_ids: pl.Series) -> PairRows:
-    """Positions of frame's user_id and item_id. Raises StepError on an id that the shard or the index lacks."""
+    """Positions of frame's user_id and item_id, or those that place_pairs found. Raises StepError on an id that the shard or
+    the index lacks. O(rows + users + n).
+    """
+    if "item_row" in frame.columns:
+        return PairRows(frame["user_row"].to_numpy(), frame["item_row"].to_numpy())
     users = _positions(frame["user_id"], user_ids, "shard")
     return PairRows(users, _positions(frame["item_id"], item_ids, "index"))
 

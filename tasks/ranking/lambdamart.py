@@ -97,7 +97,7 @@ def make_dataset(
     grades that are no whole numbers and on weights that are not above 0. A data set may serve several fits, whose
     parameters differ in what shapes trees.
     """
-    sizes = _query_sizes(rows)
+    sizes = query_sizes(rows)
     check_grades(rows["grade"])
     weights = _weights(rows) if is_weighted and "weight" in rows.columns else None
     return lgb.Dataset(
@@ -117,19 +117,19 @@ def fit_until_best(
 ) -> Fit:
     """Add trees until NDCG@10 on `stopping` has not risen for early_stopping_rounds; those up to its best stay."""
     booster = lgb.train(
-        _with_gains(params, max_grade),
+        with_gains(params, max_grade),
         learning,
         num_boost_round=config.max_rounds,
         valid_sets=[stopping],
         valid_names=["validation"],
         callbacks=[lgb.early_stopping(config.early_stopping_rounds, verbose=False)],
     )
-    return _describe(booster, int(booster.best_iteration))
+    return describe_fit(booster, int(booster.best_iteration))
 
 
 def fit_trees(learning: lgb.Dataset, params: Parameters, *, n_trees: int, max_grade: int) -> Fit:
     """So many trees. O(n_trees * rows * features)."""
-    return _describe(lgb.train(_with_gains(params, max_grade), learning, num_boost_round=n_trees), n_trees)
+    return describe_fit(lgb.train(with_gains(params, max_grade), learning, num_boost_round=n_trees), n_trees)
 
 
 def predict(texts: tuple[str, ...], values: NDArray[np.float32], *, n_threads: int) -> NDArray[np.float64]:
@@ -161,7 +161,8 @@ def feature_matrix(rows: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.flo
     return np.asarray(rows.select(pl.col(names).cast(pl.Float32).fill_null(math.nan)).to_numpy(), dtype=np.float32)
 
 
-def _query_sizes(rows: pl.DataFrame) -> NDArray[np.int64]:
+def query_sizes(rows: pl.DataFrame) -> NDArray[np.int64]:
+    """How many rows each query has, in their order. Raises StepError on rows of a query that do not lie together."""
     keys = query_keys(rows)
     sizes = rows.group_by(keys, maintain_order=True).len()["len"].to_numpy().astype(np.int64)
     n_runs = rows.select(pl.struct(keys).rle_id().n_unique()).item()
@@ -181,12 +182,16 @@ def _weights(rows: pl.DataFrame) -> NDArray[np.float64]:
     return np.asarray(values / values.mean(), dtype=np.float64)
 
 
-def _with_gains(params: Parameters, max_grade: int) -> dict[str, float | int | str | bool]:
+def with_gains(params: Parameters, max_grade: int) -> dict[str, float | int | str | bool]:
+    """The parameters with the gains of grades up to max_grade, at least 3."""
     return {**params, "label_gain": ",".join(f"{gain:.17g}" for gain in label_gains(max(max_grade, 3)))}
 
 
-def _describe(booster: lgb.Booster, n_trees: int) -> Fit:
+def describe_fit(booster: lgb.Booster, n_trees: int, *, feature_names: tuple[str, ...] = ()) -> Fit:
+    """The first n_trees of a booster; feature_names: where it was fitted without names."""
     text = booster.model_to_string(num_iteration=n_trees)
+    if feature_names:
+        text = re.sub(r"(?m)^feature_names=.*$", "feature_names=" + " ".join(feature_names), text, count=1)
     gains = np.asarray(booster.feature_importance("gain", iteration=n_trees), dtype=np.float64)
     # The same trees must have the same text, whoever counted the threads.
     return Fit(re.sub(r"\[num_threads: -?\d+\]", "[num_threads: 0]", text), n_trees, gains)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -59,6 +59,19 @@ class TrainedRanker:
     split: Mapping[str, float]
 
 
+class WholeFit(Protocol):
+    """Fits trees to more rows than this process holds; n_users and n_rows count them."""
+
+    @property
+    def n_users(self) -> int: ...
+    @property
+    def n_rows(self) -> int: ...
+
+    def fit(self, params: Parameters, *, n_trees: int, max_grade: int) -> Fit:
+        """So many trees from all rows."""
+        ...
+
+
 def train_ranker(
     train: pl.DataFrame,
     validation: pl.DataFrame,
@@ -70,6 +83,7 @@ def train_ranker(
     extra: Parameters | None = None,
     directions: Mapping[str, int] = DIRECTIONS,
     n_models: int = 1,
+    whole: WholeFit | None = None,
 ) -> TrainedRanker:
     """Learn from train until NDCG@10 on validation stops rising, then again from all rows with as many trees.
 
@@ -77,7 +91,8 @@ def train_ranker(
     grade and the features, perhaps weight, rows of a query together (see select_training_rows, weigh_rows). comparison:
     more users, which the first fit (the audition) never meets. Queries whose rows all have the same grade teach nothing
     and are left out. extra replaces parameters of LightGBM, as found by tune_ranker; directions: see feature_table.
-    n_models that differ in their seed are averaged. Raises TooFewLabelsError when no user is left, StepError when a user
+    n_models that differ in their seed are averaged. whole: the second fit from more rows than these, which are a sample
+    then. Raises TooFewLabelsError when no user is left, StepError when a user
     is in two frames. O(n_models * trees * rows * features).
     """
     frames = [train, validation, *([comparison] if comparison is not None else [])]
@@ -87,7 +102,9 @@ def train_ranker(
     learning, stopping = usable_rows(train, "training"), usable_rows(validation, "validation")
     rows = pl.concat([learning, *(drop_flat_queries(frame) for frame in frames[1:])], how="diagonal_relaxed")
     params = ranker_params(config, feature_names, n_threads=n_threads, extra=extra, directions=directions)
-    fits = _fit_all(learning, stopping, rows, params, config=config, names=feature_names, n_models=n_models)
+    fits = _fit_all(
+        learning, stopping, rows, params, config=config, names=feature_names, n_models=n_models, whole=whole
+    )
     auditions, models = [one for one, _ in fits], [other for _, other in fits]
     scores = predict(_texts(auditions), feature_matrix(stopping, feature_names), n_threads=n_threads)
     return TrainedRanker(
@@ -97,8 +114,8 @@ def train_ranker(
         params={name: value for name, value in params.items() if name != "num_threads"},
         n_trees=round(fmean(fit.n_trees for fit in models)),
         validation_ndcg=float(ndcg_by_user(stopping, scores)["ndcg"].to_numpy().mean()),
-        n_users=rows["user_id"].n_unique(),
-        n_rows=len(rows),
+        n_users=whole.n_users if whole else rows["user_id"].n_unique(),
+        n_rows=whole.n_rows if whole else len(rows),
         importances=_importances(models, feature_names),
         split=split_settings(config),
     )
@@ -158,16 +175,22 @@ def _fit_all(
     config: RankingConfig,
     names: tuple[str, ...],
     n_models: int,
+    whole: WholeFit | None,
 ) -> list[tuple[Fit, Fit]]:
     """Of each seed the audition, fitted on learning and stopped by stopping, and the model, fitted on all rows."""
     max_grade = check_grades(rows["grade"])
-    first, every = make_dataset(learning, names), make_dataset(rows, names)
+    first = make_dataset(learning, names)
+    every = None if whole else make_dataset(rows, names)
     stop = make_dataset(stopping, names, reference=first, is_weighted=False)
     fits = []
     for number in range(n_models):
         seeded = {**params, "seed": int(params["seed"]) + number}
         audition = fit_until_best(first, stop, seeded, config=config, max_grade=max_grade)
-        fits.append((audition, fit_trees(every, seeded, n_trees=audition.n_trees, max_grade=max_grade)))
+        if whole is not None:
+            model = whole.fit(seeded, n_trees=audition.n_trees, max_grade=max_grade)
+        else:
+            model = fit_trees(every, seeded, n_trees=audition.n_trees, max_grade=max_grade)
+        fits.append((audition, model))
     return fits
 
 

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from tasks.ranking.feature import Feature
 from tasks.ranking.inputs import FloatVector, ItemFacts, LabelMatrix, PairRows, ShardArrays
+from tasks.ranking.pair_runs import find_entries, look_up
 
 WORD_KINDS = {"theme": "themes", "keyword": "keywords", "mood": "mood", "audience": "audience"}
 """Kinds of words of an enrichment, and what they are called in a feature's meaning."""
@@ -50,10 +51,9 @@ def _overlap(shard: ShardArrays, words: LabelMatrix | None, rows: PairRows) -> F
     histories = sparse.csr_matrix(entries, shape=(len(shard.user_ids), words.shares.shape[0]))
     known = (histories @ words.shares).tocsr()
     known.data = np.ones(len(known.data))
-    has_word = words.shares.copy()
-    has_word.data = np.ones(len(has_word.data))
-    counts = np.diff(has_word.indptr)[rows.items]
-    shared = np.asarray(known[rows.users].multiply(has_word[rows.items]).sum(axis=1)).ravel()
+    of_items = find_entries(words.shares, rows)
+    shared = of_items.sum_up(look_up(known, rows.users[of_items.pairs], of_items.columns))
+    counts = np.diff(words.shares.indptr)[rows.items]
     is_known = (np.diff(known.indptr)[rows.users] > 0) & (counts > 0)
     return np.where(is_known, shared / np.maximum(counts, 1), np.nan)
 
@@ -63,7 +63,10 @@ def _segment_affinity(shard: ShardArrays, facts: ItemFacts, rows: PairRows) -> F
     if segments is None:
         return np.full(len(rows), np.nan)
     codes = {name: place for place, name in enumerate(segments.names)}
-    segment = np.array([codes.get(name, -1) for name in shard.segments], dtype=np.int64)[rows.users]
+    of_user = np.array([codes.get(name, -1) for name in shard.segments], dtype=np.int64)
+    if (of_user < 0).all():
+        return np.full(len(rows), np.nan)
+    segment = of_user[rows.users]
     of_segment = np.asarray(segments.shares.sum(axis=0)).ravel()
     part = (of_segment / of_segment.sum())[segment]
     chosen = np.asarray(segments.shares[rows.items, np.maximum(segment, 0)]).ravel()

@@ -98,19 +98,21 @@ def profile_columns(
     profiles: Sequence[str],
     titles: Sequence[str],
     texts: Sequence[str],
-    published_days: FloatVector,
     rows: PairRows,
+    *,
+    length_places: FloatVector,
+    age_places: FloatVector,
 ) -> dict[str, FloatVector]:
     """The columns of PROFILE_FEATURES, one value a pair; NaN where the profile says nothing.
 
-    profiles: (u,) texts of the shard's users. titles, texts, published_days: (n,) of the index's items.
+    profiles: (u,) texts of the shard's users. titles, texts: (n,) of the index's items. length_places, age_places: (n,) what
+    places_of gives for the texts' lengths and for the days of publication.
     """
     length = np.array([read_length_taste(profile) for profile in profiles], dtype=np.float64)
     latest = np.array([1.0 if _LATEST.search(profile) else np.nan for profile in profiles], dtype=np.float64)
-    by_length = _places(np.array([len(text) for text in texts], dtype=np.float64))
     return {
-        "length_match": length[rows.users] * by_length[rows.items],
-        "recency_match": latest[rows.users] * _places(published_days)[rows.items],
+        "length_match": length[rows.users] * length_places[rows.items],
+        "recency_match": latest[rows.users] * age_places[rows.items],
         "avoided_words": _count_avoided([read_avoided_words(profile) for profile in profiles], titles, texts, rows),
     }
 
@@ -133,15 +135,6 @@ def read_avoided_words(profile: str) -> frozenset[str]:
     """
     parts = [_BUT.split(match["what"])[0] for match in _AVOIDS.finditer(profile)]
     return frozenset(word for part in parts for word in _WORD.findall(part.lower())) - _EMPTY
-
-
-def _places(values: FloatVector) -> FloatVector:
-    """Where each value stands among the known ones, from -1 (the least) to 1; NaN stays, equal values share a place."""
-    known = np.sort(values[~np.isnan(values)])
-    if not len(known):
-        return np.full(len(values), np.nan)
-    middle = (np.searchsorted(known, values, side="left") + np.searchsorted(known, values, side="right")) / 2
-    return np.where(np.isnan(values), np.nan, 2.0 * middle / len(known) - 1.0)
 
 
 def _count_avoided(

@@ -27,11 +27,12 @@ Each line belongs to one of the four fields; a field holds its own first line, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import polars as pl
 
-from tasks.ranking.evidence import Evidence
+from tasks.ranking.evidence import EVIDENCE, Evidence
 
 NEAR = 0.45
 FOLLOWED = 0.2
@@ -54,13 +55,19 @@ CO_CHOICE_SOURCES = {
     "item_to_item": "often chosen with what you like",
 }
 
-Rule = Callable[[Evidence, str], str | None]
+Rule = Callable[[str], pl.Expr]
+"""From the verb to what is said of a row of evidence; null where the rule does not apply."""
 
 
-def write_reasons(evidence: Sequence[Evidence], *, verb: str = "read") -> pl.DataFrame:
-    """COLUMNS, one row each; the four fields may be null. verb: what users do with items ("because you watched ...")."""
-    rows = [(write_reason(one, verb=verb), *write_fields(one, verb=verb).values()) for one in evidence]
-    return pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
+def write_reasons(evidence: pl.DataFrame, *, verb: str = "read") -> pl.DataFrame:
+    """COLUMNS, one row each of evidence (see EVIDENCE); the four fields may be null. verb: what users do with items."""
+    names = [f"rule_{place}" for place in range(len(RULES))]
+    said = evidence.select(rule(verb).alias(name) for name, (_, rule) in zip(names, RULES, strict=True))
+    fields = [
+        pl.coalesce([name for name, (of, _) in zip(names, RULES, strict=True) if of == field]).alias(f"reason_{field}")
+        for field in FIELDS
+    ]
+    return said.select(pl.coalesce([*names, pl.lit(LAST_RESORT)]).alias("reason"), *fields)
 
 
 def write_reason(evidence: Evidence, *, verb: str = "read") -> str:
@@ -69,106 +76,137 @@ def write_reason(evidence: Evidence, *, verb: str = "read") -> str:
     >>> write_reason(Evidence(nearest_title="Probe lands on comet", nearest_cosine=0.7))
     'because you read "Probe lands on comet"'
     """
-    return next((said for _, rule in RULES if (said := rule(evidence, verb))), LAST_RESORT)
+    return str(_write_one(evidence, verb)["reason"])
 
 
 def write_fields(evidence: Evidence, *, verb: str = "read") -> dict[str, str | None]:
     """By field, the first line that applies, or None."""
-    return {
-        name: next((said for field, rule in RULES if field == name and (said := rule(evidence, verb))), None)
-        for name in FIELDS
-    }
+    said = _write_one(evidence, verb)
+    return {name: said[f"reason_{name}"] for name in FIELDS}
 
 
-def _explored(evidence: Evidence, verb: str) -> str | None:
-    if not evidence.is_explored:
-        return None
-    is_new = evidence.topic and evidence.topic_share < FOLLOWED
-    return f"something different: {evidence.topic}" if is_new else "picked at random, for a change"
+def _write_one(evidence: Evidence, verb: str) -> dict[str, Any]:
+    row = pl.DataFrame([{**vars(evidence), "sources": list(evidence.sources)}], schema=EVIDENCE)
+    return write_reasons(row, verb=verb).row(0, named=True)
 
 
-def _continued(evidence: Evidence, verb: str) -> str | None:
-    return _related(evidence, CONTINUATIONS)
+def _explored(verb: str) -> pl.Expr:
+    is_new = _is_said("topic") & (pl.col("topic_share") < FOLLOWED)
+    different = pl.format("something different: {}", "topic")
+    said = pl.when(is_new).then(different).otherwise(pl.lit("picked at random, for a change"))
+    return pl.when("is_explored").then(said)
 
 
-def _made_by(evidence: Evidence, verb: str) -> str | None:
-    return _related(evidence, MAKERS)
+def _continued(verb: str) -> pl.Expr:
+    return _related(CONTINUATIONS)
 
 
-def _related(evidence: Evidence, told: Mapping[str, str]) -> str | None:
-    said = told.get(evidence.relation or "")
-    return f'{said} "{_shorten(evidence.related_title)}"' if said and evidence.related_title else None
+def _made_by(verb: str) -> pl.Expr:
+    return _related(MAKERS)
 
 
-def _interest(evidence: Evidence, verb: str) -> str | None:
-    return f'matches your interest "{evidence.interest}"' if evidence.interest else None
+def _related(told: Mapping[str, str]) -> pl.Expr:
+    said = pl.col("relation").replace_strict(told, default=None, return_dtype=pl.String)
+    return pl.when(said.is_not_null() & _is_said("related_title")).then(
+        pl.format('{} "{}"', said, _shorten("related_title"))
+    )
 
 
-def _aspect(evidence: Evidence, verb: str) -> str | None:
-    return f"{evidence.aspect}: {_shorten(evidence.aspect_text)}" if evidence.aspect and evidence.aspect_text else None
+def _interest(verb: str) -> pl.Expr:
+    return pl.when(_is_said("interest")).then(pl.format('matches your interest "{}"', "interest"))
 
 
-def _near(evidence: Evidence, verb: str) -> str | None:
-    is_near = evidence.nearest_cosine >= NEAR
-    return f'because you {verb} "{_shorten(evidence.nearest_title)}"' if evidence.nearest_title and is_near else None
+def _aspect(verb: str) -> pl.Expr:
+    return pl.when(_is_said("aspect") & _is_said("aspect_text")).then(
+        pl.format("{}: {}", "aspect", _shorten("aspect_text"))
+    )
 
 
-def _also_bought(evidence: Evidence, verb: str) -> str | None:
-    if evidence.relation != "also_bought" or not evidence.related_title:
-        return None
-    return f'others who {verb} "{_shorten(evidence.related_title)}" {verb} this too'
+def _near(verb: str) -> pl.Expr:
+    is_near = _is_least("nearest_cosine", NEAR) & _is_said("nearest_title")
+    return pl.when(is_near).then(pl.format('because you {} "{}"', pl.lit(verb), _shorten("nearest_title")))
 
 
-def _topic(evidence: Evidence, verb: str) -> str | None:
-    is_followed = evidence.topic_share >= FOLLOWED
-    return f"a topic you follow: {evidence.topic}" if evidence.topic and is_followed else None
+def _also_bought(verb: str) -> pl.Expr:
+    is_bought = (pl.col("relation") == "also_bought") & _is_said("related_title")
+    done = pl.lit(verb)
+    return pl.when(is_bought).then(pl.format('others who {} "{}" {} this too', done, _shorten("related_title"), done))
 
 
-def _content_source(evidence: Evidence, verb: str) -> str | None:
-    return next((said for source, said in CONTENT_SOURCES.items() if source in evidence.sources), None)
+def _topic(verb: str) -> pl.Expr:
+    is_followed = _is_said("topic") & (pl.col("topic_share") >= FOLLOWED)
+    return pl.when(is_followed).then(pl.format("a topic you follow: {}", "topic"))
 
 
-def _co_choice_source(evidence: Evidence, verb: str) -> str | None:
-    return next((said for source, said in CO_CHOICE_SOURCES.items() if source in evidence.sources), None)
+def _content_source(verb: str) -> pl.Expr:
+    return pl.coalesce(_spoken_for(CONTENT_SOURCES))
 
 
-def _words(evidence: Evidence, verb: str) -> str | None:
-    return "shares words with what you like" if "bm25" in evidence.sources else None
+def _co_choice_source(verb: str) -> pl.Expr:
+    return pl.coalesce(_spoken_for(CO_CHOICE_SOURCES))
 
 
-def _recent(evidence: Evidence, verb: str) -> str | None:
-    return _in_topic("popular these days", evidence) if evidence.recent_place <= POPULAR else None
+def _words(verb: str) -> pl.Expr:
+    return pl.coalesce(_spoken_for({"bm25": "shares words with what you like"}))
 
 
-def _segment(evidence: Evidence, verb: str) -> str | None:
-    return f"popular with {evidence.segment}" if evidence.segment else None
+def _spoken_for(told: Mapping[str, str]) -> list[pl.Expr]:
+    return [pl.when(_is_from(source)).then(pl.lit(said)) for source, said in told.items()]
 
 
-def _popular(evidence: Evidence, verb: str) -> str | None:
-    is_popular = evidence.popularity > 1.0 - POPULAR and "popularity" in evidence.sources
-    return "popular now" if is_popular else None
+def _recent(verb: str) -> pl.Expr:
+    return pl.when(_is_most("recent_place", POPULAR)).then(_in_topic("popular these days"))
 
 
-def _this_week(evidence: Evidence, verb: str) -> str | None:
-    return _in_topic("new this week", evidence) if 0.0 <= evidence.age_days <= WEEK else None
+def _segment(verb: str) -> pl.Expr:
+    return pl.when(_is_said("segment")).then(pl.format("popular with {}", "segment"))
 
 
-def _this_month(evidence: Evidence, verb: str) -> str | None:
-    is_new = 0.0 <= evidence.age_days <= MONTH and "new_arrivals" in evidence.sources
-    return _in_topic("new this month", evidence) if is_new else None
+def _popular(verb: str) -> pl.Expr:
+    is_popular = (pl.col("popularity") > 1.0 - POPULAR) & _is_from("popularity")
+    return pl.when(is_popular).then(pl.lit("popular now"))
 
 
-def _only(evidence: Evidence, verb: str) -> str | None:
-    return f"the only one on {evidence.topic} in your list" if evidence.is_only_of_topic else None
+def _this_week(verb: str) -> pl.Expr:
+    return pl.when(_is_most("age_days", WEEK) & (pl.col("age_days") >= 0.0)).then(_in_topic("new this week"))
 
 
-def _in_topic(said: str, evidence: Evidence) -> str:
-    return f"{said} in {evidence.topic}" if evidence.topic else said
+def _this_month(verb: str) -> pl.Expr:
+    is_new = _is_most("age_days", MONTH) & (pl.col("age_days") >= 0.0) & _is_from("new_arrivals")
+    return pl.when(is_new).then(_in_topic("new this month"))
 
 
-def _shorten(text: str | None) -> str:
-    flat = " ".join((text or "").split())
-    return flat if len(flat) <= MAX_WORDS else flat[: MAX_WORDS - 1].rstrip() + "…"
+def _only(verb: str) -> pl.Expr:
+    return pl.when(pl.col("is_only_of_topic") & _is_said("topic")).then(
+        pl.format("the only one on {} in your list", "topic")
+    )
+
+
+def _in_topic(said: str) -> pl.Expr:
+    return pl.when(_is_said("topic")).then(pl.format(f"{said} in {{}}", "topic")).otherwise(pl.lit(said))
+
+
+def _is_said(name: str) -> pl.Expr:
+    return pl.col(name).is_not_null() & (pl.col(name) != "")
+
+
+def _is_from(source: str) -> pl.Expr:
+    return pl.col("sources").list.contains(source)
+
+
+def _is_least(name: str, least: float) -> pl.Expr:
+    # NaN is above everything to polars, and here it says that nothing is known.
+    return pl.col(name).is_not_nan() & (pl.col(name) >= least)
+
+
+def _is_most(name: str, most: float) -> pl.Expr:
+    return pl.col(name).is_not_nan() & (pl.col(name) <= most)
+
+
+def _shorten(name: str) -> pl.Expr:
+    flat = pl.col(name).str.replace_all(r"[\s\x1c-\x1f]+", " ").str.strip_chars(" ")
+    cut = pl.format("{}…", flat.str.slice(0, MAX_WORDS - 1).str.strip_chars_end(" "))
+    return pl.when(flat.str.len_chars() <= MAX_WORDS).then(flat).otherwise(cut)
 
 
 RULES: tuple[tuple[str, Rule], ...] = (

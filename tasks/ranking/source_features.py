@@ -6,7 +6,11 @@ import numpy as np
 import polars as pl
 
 from tasks.ranking.feature import Feature
-from tasks.ranking.inputs import FloatVector
+from tasks.ranking.inputs import BoolVector, FloatVector, PairRows
+from tasks.ranking.pair_runs import UserRuns, find_runs
+
+DECIMALS = 9
+"""What is made of sums is rounded to so many places, so that their order does not show."""
 
 NEEDS = {
     "dense_profile": "user has a profile, item a vector",
@@ -43,37 +47,53 @@ SOURCE_FEATURES: tuple[Feature, ...] = (
 )
 
 
-def source_columns(candidates: pl.DataFrame) -> dict[str, FloatVector]:
-    """The columns of SOURCE_FEATURES; NaN for a source that is not configured. O(rows log rows)."""
-    blank = pl.lit(None, dtype=pl.Float64)
-    expressions = []
+def source_columns(candidates: pl.DataFrame, rows: PairRows) -> dict[str, FloatVector]:
+    """The columns of SOURCE_FEATURES; NaN for a source that is not configured. O(rows) a source."""
+    runs = find_runs(rows.users)
+    is_candidate = candidates["fused_rank"].is_not_null().to_numpy()
+    columns: dict[str, FloatVector] = {}
     for source in SOURCES:
-        names = [f"{source}_score", f"{source}_z", f"{source}_ratio", f"{source}_rank"]
-        values = [blank] * 4
+        names = (f"{source}_score", f"{source}_z", f"{source}_ratio", f"{source}_rank")
         if names[0] in candidates.columns:
-            score = pl.col(names[0]).cast(pl.Float64)
-            values = [score, standardise(score), _relate_to_best(score), pl.col(names[3]).cast(pl.Float64)]
-        expressions += [value.alias(name) for value, name in zip(values, names, strict=True)]
-    expressions += [pl.col(name).cast(pl.Float64) for name in ("fused_score", "fused_rank", "n_sources")]
-    frame = candidates.select(expressions)
-    return {name: frame[name].fill_null(float("nan")).to_numpy() for name in frame.columns}
+            score = _values(candidates, names[0])
+            standard, ratio = _compare(score, is_candidate, runs)
+            values = (score, standard, ratio, _values(candidates, names[3]))
+        else:
+            blank = np.full(len(rows), np.nan)
+            values = (blank, blank, blank, blank)
+        columns |= dict(zip(names, values, strict=True))
+    return columns | {name: _values(candidates, name) for name in ("fused_score", "fused_rank", "n_sources")}
 
 
-def standardise(value: pl.Expr) -> pl.Expr:
-    """value less its mean over the user's candidates, in standard deviations of these; 0 where they don't vary."""
-    among = value.filter(pl.col("fused_rank").is_not_null())
-    spread = among.std(ddof=0).over("user_id")
-    return pl.when(spread > 0).then((value - among.mean().over("user_id")) / spread).otherwise(value * 0.0)
+def standardise_column(candidates: pl.DataFrame, values: FloatVector, rows: PairRows) -> FloatVector:
+    """values (rows,) less their mean over the user's candidates, in standard deviations of these; 0 where they don't vary.
+
+    NaN where there is no value. candidates: fused_rank, null for a pair that joined later and is no candidate.
+    """
+    return _compare(values, candidates["fused_rank"].is_not_null().to_numpy(), find_runs(rows.users))[0]
 
 
-def standardise_column(candidates: pl.DataFrame, values: FloatVector) -> FloatVector:
-    """standardise for values (rows,) that stand beside candidates (user_id, fused_rank)."""
-    frame = candidates.select("user_id", "fused_rank", pl.Series("value", values).fill_nan(None))
-    z = frame.select(standardise(pl.col("value")).fill_null(float("nan")).alias("z"))["z"]
-    return np.asarray(z.to_numpy(), dtype=np.float64)
+def _values(frame: pl.DataFrame, name: str) -> FloatVector:
+    return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def _relate_to_best(value: pl.Expr) -> pl.Expr:
-    """value over the highest of the user's candidates; null where that is not above 0."""
-    best = value.filter(pl.col("fused_rank").is_not_null()).max().over("user_id")
-    return pl.when(best > 0).then(value / best)
+def _compare(values: FloatVector, is_candidate: BoolVector, runs: UserRuns) -> tuple[FloatVector, FloatVector]:
+    """values within the user: in standard deviations, and over the highest (NaN where that is not above 0)."""
+    ordered, starts = values[runs.order], runs.starts
+    if not len(starts):
+        return values, values
+    counted = is_candidate[runs.order] & ~np.isnan(ordered)
+    known = np.where(counted, ordered, 0.0)
+    counts = np.maximum(np.add.reduceat(counted.astype(np.float64), starts), 1.0)
+    mean = np.repeat(np.add.reduceat(known, starts) / counts, runs.sizes)
+    highest = np.maximum.reduceat(np.where(counted, ordered, -np.inf), starts)
+    lowest = np.minimum.reduceat(np.where(counted, ordered, np.inf), starts)
+    squares = np.add.reduceat(np.where(counted, (ordered - mean) ** 2, 0.0), starts)
+    # Equal values have no spread, whatever the last bits of their mean.
+    spread = np.repeat(np.where(highest > lowest, np.sqrt(squares / counts), 0.0), runs.sizes)
+    best = np.repeat(np.where(highest > 0, highest, np.nan), runs.sizes)
+    standard, ratio = np.empty(len(values)), np.empty(len(values))
+    is_spread = spread > 0
+    standard[runs.order] = np.where(is_spread, (ordered - mean) / np.where(is_spread, spread, 1.0), ordered * 0.0)
+    ratio[runs.order] = ordered / best
+    return np.round(standard, DECIMALS), np.round(ratio, DECIMALS)

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from tasks.ranking.feature import Feature
 from tasks.ranking.inputs import FloatVector, ItemFacts, PairRows, ShardArrays
+from tasks.ranking.pair_runs import find_entries
 from tasks.ranking.source_features import standardise_column
 
 KERNEL_DAYS = 20
@@ -19,6 +20,14 @@ KERNEL_DAYS = 20
 
 PRIOR_CHOICES = 25.0
 """The share of an item among the choices around is drawn to its share among all, as if so many choices were made so."""
+
+BLOCK_ITEMS = 4096
+COST_OF_ENTRY = 50
+"""What one choice costs to be looked up and added, in multiplications of a product of matrices."""
+
+DECIMALS = 9
+TINY = 1e-9
+"""A weight below this is what running sums leave over of nothing."""
 
 TIME_FEATURES: tuple[Feature, ...] = (
     Feature(
@@ -54,7 +63,7 @@ def time_columns(
         lift = np.where(overall > 0, np.log(share / overall), np.nan)
     return {
         "popularity_then": lift,
-        "popularity_then_z": standardise_column(candidates, share),
+        "popularity_then_z": standardise_column(candidates, share, rows),
         "first_chosen_gap_days": facts.first_age[rows.items] - newest[rows.users],
         "history_age_days": newest[rows.users],
         "history_span_days": (oldest - newest)[rows.users],
@@ -78,19 +87,36 @@ def _shares_then(shard: ShardArrays, facts: ItemFacts, rows: PairRows) -> tuple[
         return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     n_days = daily.shape[1]
     activity = _spread(_days_of_users(shard, n_days))
-    per_item = np.asarray(daily.sum(axis=1)).ravel()
-    overall = per_item / per_item.sum()
-    around = activity @ np.asarray(daily.sum(axis=0)).ravel()
-    found = np.zeros(len(rows))
-    order = np.argsort(rows.users, kind="stable")
-    bounds = np.searchsorted(rows.users[order], np.arange(len(activity) + 1))
-    for user in np.unique(rows.users):
-        places = order[bounds[user] : bounds[user + 1]]
-        found[places] = daily[rows.items[places]] @ activity[user]
+    overall = facts.n_dated / facts.n_dated.sum()
+    around = activity @ np.asarray(facts.n_a_day, dtype=np.float64)
+    found = np.round(_choices_then(activity, daily, rows), DECIMALS)
     prior = PRIOR_CHOICES * overall[rows.items]
     share = (found + prior) / (around[rows.users] + PRIOR_CHOICES)
     is_known = around[rows.users] > 0
     return np.where(is_known, share, np.nan), overall[rows.items]
+
+
+def _choices_then(activity: FloatVector, daily: sparse.csr_matrix, rows: PairRows) -> FloatVector:
+    """For each pair the sum over days of activity[user, day] * daily[item, day].
+
+    Items of which there is more to add up than a product of matrices costs are multiplied, all others added up.
+    """
+    n_entries = np.diff(daily.indptr)
+    items, codes = np.unique(rows.items, return_inverse=True)
+    is_dense = np.bincount(codes) * n_entries[items] * COST_OF_ENTRY > activity.size
+    found = np.zeros(len(rows))
+    sparse_pairs = np.flatnonzero(~is_dense[codes])
+    entries = find_entries(daily, PairRows(rows.users[sparse_pairs], rows.items[sparse_pairs]))
+    of_pair = activity[rows.users[sparse_pairs][entries.pairs], entries.columns] * entries.shares
+    found[sparse_pairs] = entries.sum_up(of_pair)
+    dense = np.flatnonzero(is_dense)
+    column = np.cumsum(is_dense) - 1
+    for start in range(0, len(dense), BLOCK_ITEMS):
+        product = activity @ daily[items[dense[start : start + BLOCK_ITEMS]]].toarray().T
+        place = np.where(is_dense[codes], column[codes] - start, -1)
+        pairs = np.flatnonzero((place >= 0) & (place < BLOCK_ITEMS))
+        found[pairs] = product[rows.users[pairs], place[pairs]]
+    return found
 
 
 def _days_of_users(shard: ShardArrays, n_days: int) -> FloatVector:
@@ -104,10 +130,18 @@ def _days_of_users(shard: ShardArrays, n_days: int) -> FloatVector:
 
 
 def _spread(days: FloatVector) -> FloatVector:
-    """days (u, n) with each day's weight given to the days around it too: 1 on the day, falling to 0 at KERNEL_DAYS."""
-    spread = days.copy()
-    for distance in range(1, min(KERNEL_DAYS, days.shape[1])):
-        weight = 1.0 - distance / KERNEL_DAYS
-        spread[:, distance:] += weight * days[:, :-distance]
-        spread[:, :-distance] += weight * days[:, distance:]
-    return spread
+    """days (u, n) with each day's weight given to the days around it too: 1 on the day, falling to 0 at KERNEL_DAYS.
+
+    The triangle is a window of KERNEL_DAYS days slid over another one: two running sums, whatever its width.
+    """
+    n_users, n_days = days.shape
+    padded = np.zeros((n_users, n_days + 2 * KERNEL_DAYS))
+    padded[:, KERNEL_DAYS:-KERNEL_DAYS] = days
+    for _ in range(2):
+        sums = np.cumsum(padded, axis=1)
+        padded = sums.copy()
+        padded[:, KERNEL_DAYS:] -= sums[:, :-KERNEL_DAYS]
+    # Both windows look back: together they are KERNEL_DAYS - 1 days late.
+    late = 2 * KERNEL_DAYS - 1
+    found = padded[:, late : late + n_days] / KERNEL_DAYS
+    return np.asarray(np.where(found > TINY, found, 0.0))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from tasks.contracts.errors import StepError
 
@@ -14,8 +16,8 @@ def take_top(scored: pl.DataFrame, *, n: int, groups: pl.DataFrame | None = None
     """The n best rows of each user: all columns of `scored`, and rank (u32, from 1).
 
     scored: user_id, item_id, score, and any more; equal scores go by fused_rank where there is one, then by item_id.
-    groups: item_id, group_code of near-duplicates, of which only the best stays. Raises StepError on a NaN score.
-    O(rows log rows).
+    groups: item_id, group_code of near-duplicates, of which only the best stays; or scored has the column group_code itself.
+    Raises StepError on a NaN score. O(rows log rows).
     """
     if scored["score"].is_nan().any() or scored["score"].null_count():
         bad = scored.filter(pl.col("score").is_nan() | pl.col("score").is_null())["item_id"][0]
@@ -24,7 +26,9 @@ def take_top(scored: pl.DataFrame, *, n: int, groups: pl.DataFrame | None = None
     keys = ["user_id", "score", *ties, "item_id"]
     best = scored.sort(keys, descending=[key == "score" for key in keys], nulls_last=True)
     best = best.unique(["user_id", "item_id"], keep="first", maintain_order=True)
-    if groups is not None:
+    if "group_code" in best.columns:
+        best = best.unique(["user_id", "group_code"], keep="first", maintain_order=True)
+    elif groups is not None:
         coded = best.join(groups.select("item_id", "group_code"), on="item_id", how="left", maintain_order="left")
         alone = pl.struct(pl.col("group_code"), pl.when(pl.col("group_code").is_null()).then(pl.col("item_id")))
         best = coded.with_columns(alone.alias("group_code"))
@@ -38,14 +42,17 @@ def list_sources(candidates: pl.DataFrame, *, within: int | None = None) -> pl.S
 
     within: only sources that have it among their first so many.
     """
-    ranks = [name for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"]
-    names = [name.removesuffix("_rank") for name in ranks]
-    found = [
-        [
-            name
-            for rank, name in sorted((rank, name) for rank, name in zip(row, names, strict=True) if rank is not None)
-            if within is None or rank <= within
-        ]
-        for row in candidates.select(ranks).iter_rows()
-    ]
-    return pl.Series("sources", [row or [FALLBACK_SOURCE] for row in found], dtype=pl.List(pl.String))
+    # By name, so that of equal places the first name comes first.
+    names = sorted(
+        name.removesuffix("_rank") for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"
+    )
+    last = np.iinfo(np.uint32).max
+    columns = [candidates[f"{name}_rank"].cast(pl.UInt32).fill_null(last).to_numpy() for name in names]
+    ranks = np.stack([*columns, np.full(candidates.height, last, dtype=np.uint32)], axis=1)
+    is_found = ranks <= (last - 1 if within is None else within)
+    is_found[:, -1] = ~is_found.any(axis=1)
+    order = np.argsort(ranks, axis=1, kind="stable")
+    codes = order[np.take_along_axis(is_found, order, axis=1)]
+    offsets = np.r_[0, np.cumsum(is_found.sum(axis=1))].astype(np.int64)
+    flat = pl.Series([*names, FALLBACK_SOURCE]).gather(codes).to_arrow()
+    return pl.Series("sources", pa.LargeListArray.from_arrays(pa.array(offsets), flat), dtype=pl.List(pl.String))

@@ -30,13 +30,23 @@ def weigh_rows(rows: pl.DataFrame, weights: Mapping[Truth, float]) -> pl.DataFra
     rows: truth, and sampling_probability in (0, 1]; null: not known, counts as 1. A truth that weights leave out
     weighs 1. Raises ConfigError on a weight of 0 or less. O(rows).
     """
-    wrong = [name for name, weight in weights.items() if not weight > 0]
-    if wrong:
-        raise ConfigError(f"relevance.weights.{wrong[0]} is {weights[wrong[0]]}; give a number above 0")
     if rows.is_empty():
+        _check(weights)
         return rows.with_columns(weight=pl.lit(1.0, dtype=pl.Float32))
+    weighed = rows.with_columns(raw_weights(rows, weights))
+    return weighed.with_columns((pl.col("weight") / pl.col("weight").mean()).cast(pl.Float32))
+
+
+def raw_weights(rows: pl.DataFrame, weights: Mapping[Truth, float]) -> pl.Series:
+    """The column weight (f64) of weigh_rows before it is made 1 on average: comparable between frames."""
+    _check(weights)
     known = {str(truth): weight for truth, weight in weights.items()} | {UNOBSERVED: weights.get("interactions", 1.0)}
     of_truth = pl.col("truth").replace_strict(list(known), list(known.values()), default=1.0, return_dtype=pl.Float64)
     inverse = (1.0 / pl.col("sampling_probability").fill_null(1.0)).clip(1.0, MAX_INVERSE_PROPENSITY)
-    weighed = rows.with_columns((of_truth * inverse).alias("weight"))
-    return weighed.with_columns((pl.col("weight") / pl.col("weight").mean()).cast(pl.Float32))
+    return rows.select((of_truth * inverse).cast(pl.Float64).alias("weight"))["weight"]
+
+
+def _check(weights: Mapping[Truth, float]) -> None:
+    wrong = [name for name, weight in weights.items() if not weight > 0]
+    if wrong:
+        raise ConfigError(f"relevance.weights.{wrong[0]} is {weights[wrong[0]]}; give a number above 0")

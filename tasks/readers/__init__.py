@@ -4,8 +4,9 @@ read_batches reads a source of a catalog. A format module yields raw rows; `plan
 cleans values, and what does not fit becomes a BadRow with a reason. Nothing is dropped silently, nothing is invented.
 """
 
+from tasks.readers.look import Look, look_at
 from tasks.readers.read import read_batches
 from tasks.readers.rows import BadRow, Batch
 from tasks.readers.schema import INTERACTION_SCHEMA, ITEM_SCHEMA, USER_SCHEMA
 
-__all__ = ["INTERACTION_SCHEMA", "ITEM_SCHEMA", "USER_SCHEMA", "BadRow", "Batch", "read_batches"]
+__all__ = ["INTERACTION_SCHEMA", "ITEM_SCHEMA", "USER_SCHEMA", "BadRow", "Batch", "Look", "look_at", "read_batches"]

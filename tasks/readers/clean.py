@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from functools import cache
 
 _BLOCK_TAGS = (
     "address|article|aside|blockquote|body|br|center|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|"
@@ -46,6 +47,9 @@ _UNFIT_FOR_ID = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b\u2028\u2029\ufeff\ud
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _SPACE_AROUND_BREAK = re.compile(r" ?\n ?")
+# Unicode's stream-safe form allows 30 (UAX 15); no script needs more.
+MOST_MARKS = 30
+_LAST_MARK = 0x1E94B
 _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
@@ -80,7 +84,7 @@ def tidy(text: str) -> str:
     if text.isascii() and text.isprintable():
         return _SPACES.sub(" ", text).strip()
     text = _INVISIBLE.sub("", _LINE_BREAKS.sub("\n", text))
-    text = unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text))
+    text = unicodedata.normalize("NFC", _thin_out(_SURROGATE.sub("\ufffd", text)))
     text = _SPACE_AROUND_BREAK.sub("\n", _SPACES.sub(" ", text))
     return _MANY_BREAKS.sub("\n\n", text).strip()
 
@@ -88,6 +92,17 @@ def tidy(text: str) -> str:
 def has_control_characters(text: str) -> bool:
     """Whether text holds a character that no id may hold: control, invisible or half of a surrogate pair."""
     return _UNFIT_FOR_ID.search(text) is not None
+
+
+def _thin_out(text: str) -> str:
+    """At most MOST_MARKS accents on one letter: putting them in order takes time by the square of their number."""
+    return text if text.isascii() or len(text) < 4 * MOST_MARKS else _flood().sub(r"\1", text)
+
+
+@cache
+def _flood() -> re.Pattern[str]:
+    marks = [chr(code) for code in range(0x300, _LAST_MARK) if unicodedata.combining(chr(code))]
+    return re.compile(f"([{''.join(marks)}]{{{MOST_MARKS}}})[{''.join(marks)}]+")
 
 
 def _strip_tags(text: str) -> str:

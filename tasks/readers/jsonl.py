@@ -1,6 +1,7 @@
 """Reads JSON Lines (also .gz, zips and folders of it), one object a line.
 
-A mapped key that one object lacks is an empty value there; one that all of the first 1,000 lack is a wrong mapping.
+A mapped key that one object lacks is an empty value there; one that all of the first 1,000 lack (or all in the first
+16 million characters) is a wrong mapping.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tasks.readers.rows import RawRow
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 LOOKED_AT = 1000
+LOOKED_AT_CHARS = 16_000_000
 
 
 def read_rows(source: SourceConfig, plan: Plan) -> Iterator[RawRow]:
@@ -50,8 +52,12 @@ def _check_keys(rows: Iterable[RawRow], asked: Iterable[str], *, file: str) -> I
     looked_at: list[RawRow] = []
     missing = set(asked)
     found: dict[str, None] = {}
-    while missing and len(looked_at) < LOOKED_AT and (row := next(rows, None)) is not None:
+    n_chars = 0
+    while (
+        missing and len(looked_at) < LOOKED_AT and n_chars < LOOKED_AT_CHARS and (row := next(rows, None)) is not None
+    ):
         looked_at.append(row)
+        n_chars += len(row.raw)
         missing.difference_update(row.values)
         if len(found) < LOOKED_AT:
             found.update(dict.fromkeys(row.values))

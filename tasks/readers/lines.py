@@ -50,8 +50,15 @@ def _skip_to_next_line(text: io.TextIOWrapper) -> None:
 
 
 def _codec(encoding: str) -> str:
-    try:
-        name = codecs.lookup(encoding).name
-    except LookupError as error:
-        raise SourceError(f"unknown encoding {encoding!r}; Python knows utf-8, cp1252 and many others") from error
+    name = find_encoding(encoding)
     return "utf-8-sig" if name == "utf-8" else name
+
+
+def find_encoding(encoding: str) -> str:
+    """Python's name for an encoding of text; raises SourceError where it knows none of this name."""
+    try:
+        # Of some names ("hex", "zip") it knows, too, but they are no encodings of text.
+        "".encode(encoding)
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError) as error:
+        raise SourceError(f"unknown encoding {encoding!r}; Python knows utf-8, cp1252 and many others") from error

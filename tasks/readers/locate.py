@@ -1,6 +1,7 @@
 """Finds the files that a source means, in a folder, a zip or by themselves, and opens them as streams of bytes.
 
-Nothing is unpacked to disk or read whole: members of a zip and gzipped files are decompressed as they are read.
+Nothing is unpacked to disk or read whole: members of a zip and gzipped files are decompressed as they are read, up to a
+limit (tasks/readers/packed.py). A folder is read as it is: a link in it that leads elsewhere is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -20,9 +22,12 @@ import pyarrow as pa
 
 from tasks.contracts.catalog import SourceConfig
 from tasks.contracts.errors import SourceError
+from tasks.readers.packed import bound_unpacked
 
 _DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, UnicodeError, pa.ArrowException)
 _ENCRYPTED = 0x1
+# A guess at what was meant is worth so many comparisons, no more.
+MOST_COMPARED = 1000
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,22 @@ def open_members(source: SourceConfig, *, suffixes: Sequence[str] = (), called: 
     wanted = repr(called) if called else f"a file ending in {' or '.join(suffixes)}"
     if path.is_dir():
         yield from _at_least_one(_open_folder(path, source.member, fits), path, source.member, wanted=wanted)
+    elif not path.is_file():
+        raise SourceError(f"{str(path)!r} is neither a file nor a folder; write what it yields to a file first")
     elif path.suffix.lower() == ".zip":
         yield from _open_zip(path, source.member, fits, wanted=wanted)
     elif source.member:
         raise SourceError(f"member {source.member!r} is set, but {str(path)!r} is no folder or zip; remove it")
     else:
-        yield Member(path.name, path.name, lambda: _unpacked(path.open("rb"), path.name))
+        yield Member(path.name, path.name, lambda: _unpacked(path.open("rb"), path.name, path.stat().st_size))
+
+
+def list_files(source: SourceConfig) -> list[Path]:
+    """The files on disk that a source may be read from, in a stable order: one, or those of a folder under `member`."""
+    path = Path(source.path)
+    if not path.is_dir():
+        return [path] if path.is_file() else []
+    return [path / inner for inner in _walk(path) if _chosen(inner, source.member) and (path / inner).is_file()]
 
 
 @contextmanager
@@ -68,15 +83,20 @@ def naming_damage(source: SourceConfig) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        text = str(error) or type(error).__name__
+        text = " ".join(str(error).split()) or type(error).__name__
         raise SourceError(
             f"data file {source.path!r} can't be read on: {text}; it may be damaged or cut short, so fetch it again"
         ) from error
 
 
+def show_name(name: str) -> str:
+    r"""A file's name in one line: what can't be printed is escaped, a line break as \n."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean …?' for the known name that is nearest, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name[:MOST_COMPARED], list(islice(known, MOST_COMPARED)), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -110,16 +130,33 @@ def _at_least_one(members: Iterator[Member], path: Path, member: str | None, *, 
 
 
 def _in_folder(path: Path, inner: str, member: str | None) -> Member:
-    return Member(f"{path.name}/{inner}", _below(inner, member), lambda: _unpacked((path / inner).open("rb"), inner))
+    file = path / inner
+    if not file.resolve().is_relative_to(path.resolve()):
+        raise SourceError(
+            f"{str(file)!r} is a link that leads out of its folder; put the file itself there, or remove it"
+        )
+    if not file.is_file():
+        raise SourceError(f"{str(file)!r} is no file that can be read to its end; remove it")
+    name = show_name(f"{path.name}/{inner}")
+    return Member(name, _below(inner, member), lambda: _unpacked(file.open("rb"), inner, file.stat().st_size))
 
 
 def _in_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, member: str | None) -> Member:
     name = info.filename
-    return Member(f"{path.name}!{name}", _below(name, member), lambda: _unpacked(archive.open(info), name))
+    shown = show_name(f"{path.name}!{name}")
+
+    def open_member() -> IO[bytes]:
+        # The archive's own word for the packed size may be false, the size of the whole file can't be.
+        size = min(info.compress_size, path.stat().st_size)
+        return _unpacked(bound_unpacked(archive.open(info), size, name=shown), name, info.file_size)
+
+    return Member(shown, _below(name, member), open_member)
 
 
-def _unpacked(stream: IO[bytes], name: str) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(stream)) if name.lower().endswith(".gz") else stream
+def _unpacked(stream: IO[bytes], name: str, size: int) -> IO[bytes]:
+    if not name.lower().endswith(".gz"):
+        return stream
+    return bound_unpacked(cast(IO[bytes], gzip.open(stream)), size, name=name)
 
 
 def _chosen(inner: str, member: str | None) -> bool:

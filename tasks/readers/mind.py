@@ -66,7 +66,7 @@ def _with_entities(row: RawRow) -> RawRow:
         try:
             found = json.loads(row.values[column] or "[]")
             names.update(dict.fromkeys(str(entity["Label"]) for entity in found))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             return RawRow(row.file, row.line, raw=row.raw, problem=f"{column} is not a list of entities: {error}")
     return RawRow(row.file, row.line, {**row.values, "entities": list(names)}, row.raw)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,25 +11,32 @@ from typing import Any
 import polars as pl
 
 from tasks.readers.plan import Field, Plan
-from tasks.readers.rows import BadRow, Batch, RawRow, UnfitRowError, show, to_bad_row
+from tasks.readers.rows import BadRow, Batch, RawRow, UnfitRowError, Unreadable, show, to_bad_row
 from tasks.readers.schema import PROVENANCE, SCHEMAS
 from tasks.readers.values import is_empty
+
+# Past some hundred levels, or digits by the thousand, Python stops.
+TOO_DEEP = "can't be kept: a value is nested too deep, or a number is too long"
+# Of one batch, in characters as they stood in the source: many long rows make a batch sooner than `size` does.
+BATCH_CHARS = 32_000_000
 
 
 def batch_rows(rows: Iterable[RawRow], plan: Plan, *, size: int) -> Iterator[Batch]:
     """Batches of `size` raw rows, the last one may be smaller; each raw row is a record or a bad row of its batch."""
     records: list[tuple[Any, ...]] = []
     bad: list[BadRow] = []
+    n_chars = 0
     for row in rows:
+        n_chars += len(row.raw) or sum(len(value) for value in row.values.values() if isinstance(value, str))
         try:
             records.append(normalise_row(row, plan))
         except UnfitRowError as unfit:
             bad.append(to_bad_row(row, str(unfit)))
-        if len(records) + len(bad) >= size:
-            yield Batch(_to_frame(records, plan), bad)
-            records, bad = [], []
+        if len(records) + len(bad) >= size or n_chars >= BATCH_CHARS:
+            yield Batch(to_frame(records, plan), bad)
+            records, bad, n_chars = [], [], 0
     if records or bad:
-        yield Batch(_to_frame(records, plan), bad)
+        yield Batch(to_frame(records, plan), bad)
 
 
 def normalise_row(row: RawRow, plan: Plan) -> tuple[Any, ...]:
@@ -38,7 +45,7 @@ def normalise_row(row: RawRow, plan: Plan) -> tuple[Any, ...]:
         raise UnfitRowError(row.problem)
     values = {field.name: _convert(field, row) for field in plan.fields}
     if plan.kind == "interactions":
-        values["event"] = _map_event(values["event"], plan)
+        values["event"] = map_event(values["event"], plan)
     for field in plan.fields:
         if field.is_required and values[field.name] in ("", None, []):
             raise UnfitRowError(_describe_empty(field, row))
@@ -49,8 +56,12 @@ def normalise_row(row: RawRow, plan: Plan) -> tuple[Any, ...]:
 
 def _convert(field: Field, row: RawRow) -> Any:
     value = None if field.column is None else row.values.get(field.column)
+    if isinstance(value, Unreadable):
+        raise UnfitRowError(f"{field.name} is not {field.noun}: column {field.column!r} holds {value.why}")
     try:
         return field.convert(value)
+    except RecursionError as error:
+        raise UnfitRowError(f"{field.name} {TOO_DEEP}") from error
     except ValueError as error:
         shown = show(repr(value))
         shown = shown if len(shown) <= 80 else shown[:79] + "…"
@@ -67,7 +78,8 @@ def _describe_empty(field: Field, row: RawRow) -> str:
     return f"{field.name} is empty{where}"
 
 
-def _map_event(event: str, plan: Plan) -> str:
+def map_event(event: str, plan: Plan) -> str:
+    """The catalog's name for a source's event; raises UnfitRowError for one that the catalog does not declare."""
     event = event or plan.default_event or ""
     event = plan.event_names.get(event, event)
     if event and plan.declared_events and event not in plan.declared_events:
@@ -77,8 +89,11 @@ def _map_event(event: str, plan: Plan) -> str:
 
 def _to_attributes(row: RawRow, plan: Plan) -> str:
     values = {field.name: _convert(field, row) for field in plan.attributes}
-    kept = {name: _to_json(value) for name, value in values.items() if not is_empty(value)}
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+    try:
+        kept = {name: _to_json(value) for name, value in values.items() if not is_empty(value)}
+        return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+    except (RecursionError, ValueError) as error:
+        raise UnfitRowError(f"attributes {TOO_DEEP}") from error
 
 
 def _to_json(value: Any) -> Any:
@@ -98,7 +113,8 @@ def _to_json(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else show(str(value))
 
 
-def _to_frame(records: list[tuple[Any, ...]], plan: Plan) -> pl.DataFrame:
+def to_frame(records: Sequence[tuple[Any, ...]], plan: Plan) -> pl.DataFrame:
+    """Records in the schema of their kind, then file and line."""
     schema = {**SCHEMAS[plan.kind], **PROVENANCE}
     naive = {name: pl.Datetime("us") if isinstance(kind, pl.Datetime) else kind for name, kind in schema.items()}
     times = [index for index, kind in enumerate(schema.values()) if isinstance(kind, pl.Datetime)]

@@ -29,7 +29,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Field:
-    """One of our columns, or one attribute: where it comes from, how it is converted, whether it must not be empty."""
+    """One of our columns, or one attribute: where it comes from, how it is converted, whether it must not be empty.
+
+    kind is what a whole column of it can be converted as; None where only `convert` knows how.
+    """
 
     name: str
     column: str | None
@@ -37,6 +40,7 @@ class Field:
     noun: str = "text"
     expected: str = ""
     is_required: bool = False
+    kind: FieldKind | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def _field(
     convert = converter_of(kind, list_separator=separator)
     if stated is None or stated in ("text", kind):
         noun, expected = describe_kind(kind)
-        return Field(name, column, convert, noun, expected, is_required)
+        return Field(name, column, convert, noun, expected, is_required, kind)
     if kind in ("integer", "number", "timestamp", "list") or stated == "list":
         noun = describe_kind(kind)[0]
         raise SourceError(f"types says that {name} is {stated!r}, but it is {noun}; leave it out of types")

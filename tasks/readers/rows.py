@@ -48,14 +48,28 @@ class Batch:
     bad: list[BadRow]
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for a value that the source holds and Python can't: its row is bad, for this reason."""
+
+    why: str
+
+
 class UnfitRowError(Exception):
     """Internal to the readers: a row that must go to quarantine, with the reason."""
 
 
 def to_bad_row(row: RawRow, reason: str) -> BadRow:
     """The bad row for a raw row, safe to store: no lone surrogates, no NUL, not too long."""
-    raw = row.raw or json.dumps(dict(row.values), ensure_ascii=False, default=str)
+    raw = row.raw or _values_as_text(row.values)
     return BadRow(file=show(row.file), line=row.line, reason=show(reason), raw=cap_raw(show(raw)))
+
+
+def _values_as_text(values: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(values), ensure_ascii=False, default=str)
+    except (RecursionError, ValueError, TypeError):
+        return f"values of {', '.join(map(str, values))} that can't be shown"
 
 
 def cap_raw(text: str) -> str:

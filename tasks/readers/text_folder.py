@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from tasks.contracts.catalog import Kind, SourceConfig
-from tasks.contracts.errors import SourceError
+from tasks.readers.lines import find_encoding
 from tasks.readers.locate import Member, open_members
 from tasks.readers.plan import Layout, Plan
 from tasks.readers.rows import RawRow
@@ -56,10 +56,8 @@ def _read_file(member: Member, encoding: str, *, root: str) -> RawRow:
 def _decode(content: bytes, encoding: str) -> tuple[str, str | None]:
     """The text, and the encoding that had to stand in for the stated one, if any."""
     try:
-        return _tidy_breaks(content.decode(encoding)), None
-    except LookupError as error:
-        raise SourceError(f"unknown encoding {encoding!r}; Python knows utf-8, cp1252 and many others") from error
-    except UnicodeDecodeError:
+        return _tidy_breaks(content.decode(find_encoding(encoding))), None
+    except UnicodeError:
         pass
     try:
         return _tidy_breaks(content.decode("cp1252")), "cp1252"

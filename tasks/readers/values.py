@@ -78,7 +78,10 @@ def to_number(value: object) -> float | None:
     if isinstance(value, bool):
         raise ValueError("not a number")
     if isinstance(value, int | float | Decimal):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
     else:
         text = _CURRENCY.sub("", to_text(value), count=1).strip()
         if not _NUMBER.fullmatch(text):

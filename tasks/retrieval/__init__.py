@@ -14,6 +14,7 @@ How vectors are searched
     vector_search  the seam        exact_search   all of them   approximate_search   most of them, its recall measured
     best_query     a user with several queries                  neighbours     which items lie near which (similar pairs)
 From lists to candidates
+    order    the lists of many users, sorted at once
     filters  rules the catalog's rules as masks                 allowed_lists  a source's list of what may be shown
     fusion   by rank or by score                                proposals      lists, fusion, duplicates, cut
     fallback for whom nothing is known                          candidates     all of it for one shard

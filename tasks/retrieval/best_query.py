@@ -10,15 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
+from tasks.contracts.dots import run_dots
 from tasks.retrieval.item_index import FloatMatrix, FloatVector, IntVector
-from tasks.retrieval.source import BLOCK_CELLS, SCORE_DECIMALS, Pairs, rank_hits
+from tasks.retrieval.order import SCORE_DECIMALS, run_starts
+from tasks.retrieval.source import BLOCK_CELLS, Pairs, rank_hits
 from tasks.retrieval.vector_search import VectorSearch
 
 BLOCK_HITS = BLOCK_CELLS // 4
+BLOCK_SCORES = BLOCK_CELLS // 8
 CONCENTRATION = 50.0
 """How little a small weight holds back: with 50, a tenth of the weight is worth 0.046 of cosine."""
 
@@ -42,37 +46,65 @@ def retrieve_best(search: VectorSearch, queries: Queries, *, depth: IntVector) -
     O(distinct rows * the cost of a search + queries * depth * log). Memory: BLOCK_HITS hits, or one user's.
     """
     wanted = depth[queries.users]
-    parts = [_retrieve_block(search, queries, part, wanted) for part in _user_blocks(queries.users, wanted)]
-    found = (
-        pl.concat(parts) if parts else pl.DataFrame(schema={"user": pl.Int64, "item": pl.Int64, "score": pl.Float64})
-    )
-    return rank_hits(found["user"].to_numpy(), found["item"].to_numpy(), found["score"].to_numpy(), depth=depth)
+    nothing = np.empty(0, dtype=np.int64)
+    parts = [rank_hits(nothing, nothing, np.empty(0), depth=depth)]
+    for part in _user_blocks(queries.users, wanted):
+        users, items, scores = _retrieve_block(search, queries, part, wanted)
+        parts.append(rank_hits(users, items, scores, depth=depth, is_repeated=True))
+    return pl.concat(parts)
 
 
 def score_best(queries: Queries, pairs: Pairs, vectors: FloatMatrix) -> tuple[FloatVector, IntVector]:
     """The score of each pair and the query that gives it (the first of equals); NaN and -1 where the user has none.
 
-    pairs.items are rows of vectors (n, d). O(pairs * queries a user * d); memory: one user's pairs.
+    pairs.items are rows of vectors (n, d). O(pairs * queries a user * d); memory: BLOCK_SCORES scores, or one user's.
     """
-    scores, best = np.full(len(pairs), np.nan), np.full(len(pairs), -1)
-    for mine, places in pairs_by_user(queries.users, pairs):
-        asked = queries.vectors[queries.rows[mine]].astype(np.float64)
-        dots = np.round(vectors[pairs.items[places]].astype(np.float64) @ asked.T, SCORE_DECIMALS)
-        worth = np.round(dots + queries.offsets[mine], SCORE_DECIMALS)
-        first = worth.argmax(axis=1)
-        scores[places] = worth[np.arange(len(places)), first]
-        best[places] = mine.start + first
+    if (pairs.users[1:] < pairs.users[:-1]).any():
+        order = np.argsort(pairs.users, kind="stable")
+        scores, best = np.full(len(pairs), np.nan), np.full(len(pairs), -1)
+        scores[order], best[order] = score_best(queries, Pairs(pairs.users[order], pairs.items[order]), vectors)
+        return scores, best
+    parts = [_score_block(queries, pairs, part, vectors) for part in _pair_blocks(queries.users, pairs)]
+    scores = np.concatenate([np.empty(0), *(found for found, _ in parts)])
+    return scores, np.concatenate([np.empty(0, np.int64), *(first for _, first in parts)])
+
+
+def _pair_blocks(owners: IntVector, pairs: Pairs) -> Iterator[slice]:
+    """Pairs of whole users, so many that their scores by all of the users' queries are about BLOCK_SCORES."""
+    starts = run_starts(pairs.users)
+    if not len(starts):
+        return
+    users, sizes = pairs.users[starts], np.diff(np.r_[starts, len(pairs)])
+    n_queries = np.searchsorted(owners, users, side="right") - np.searchsorted(owners, users)
+    block = np.cumsum(sizes * np.maximum(n_queries, 1)) // BLOCK_SCORES
+    bounds = [0, *starts[np.flatnonzero(np.diff(block)) + 1].tolist(), len(pairs)]
+    yield from (slice(start, stop) for start, stop in pairwise(bounds) if stop > start)
+
+
+def _score_block(queries: Queries, pairs: Pairs, part: slice, vectors: FloatMatrix) -> tuple[FloatVector, IntVector]:
+    """score_best of some pairs. Scores lie by user, query and pair; each turn looks at one more query of every user."""
+    items, starts = pairs.items[part], run_starts(pairs.users[part])
+    users, sizes = pairs.users[part][starts], np.diff(np.r_[starts, part.stop - part.start])
+    first_query = np.searchsorted(queries.users, users)
+    n_queries = np.searchsorted(queries.users, users, side="right") - first_query
+    mine = np.repeat(first_query - (np.cumsum(n_queries) - n_queries), n_queries) + np.arange(n_queries.sum())
+    dots = run_dots(
+        queries.vectors, queries.rows[mine], vectors, items,
+        starts=np.repeat(starts, n_queries), lengths=np.repeat(sizes, n_queries),
+    )  # fmt: skip
+    worth = np.round(dots + np.repeat(queries.offsets[mine], np.repeat(sizes, n_queries)), SCORE_DECIMALS)
+    block_first = np.cumsum(sizes * n_queries) - sizes * n_queries
+    within = np.arange(len(items)) - np.repeat(starts, sizes)
+    scores, best = np.full(len(items), np.nan), np.full(len(items), -1)
+    of_user = np.repeat(np.arange(len(users)), sizes)
+    for turn in range(int(n_queries.max(initial=0))):
+        rows = np.flatnonzero(n_queries[of_user] > turn)
+        owner = of_user[rows]
+        found = worth[block_first[owner] + turn * sizes[owner] + within[rows]]
+        is_better = ~(found <= scores[rows])
+        rows = rows[is_better]
+        scores[rows], best[rows] = found[is_better], first_query[of_user[rows]] + turn
     return scores, best
-
-
-def pairs_by_user(owners: IntVector, pairs: Pairs) -> Iterator[tuple[slice, IntVector]]:
-    """For each user with pairs and entries: the slice of the user's entries in owners (ascending), and of the pairs."""
-    order = np.argsort(pairs.users, kind="stable")
-    users, first = np.unique(pairs.users[order], return_index=True)
-    ends = np.append(first[1:], len(order))
-    starts, stops = np.searchsorted(owners, users), np.searchsorted(owners, users, side="right")
-    for row in np.flatnonzero(stops > starts):
-        yield slice(int(starts[row]), int(stops[row])), order[first[row] : ends[row]]
 
 
 def damp(weights: FloatVector) -> FloatVector:
@@ -100,23 +132,21 @@ def _user_blocks(users: IntVector, wanted: IntVector) -> Iterator[IntVector]:
         yield from np.split(places, np.flatnonzero(np.diff(block)) + 1)
 
 
-def _retrieve_block(search: VectorSearch, queries: Queries, part: IntVector, wanted: IntVector) -> pl.DataFrame:
+def _retrieve_block(
+    search: VectorSearch, queries: Queries, part: IntVector, wanted: IntVector
+) -> tuple[IntVector, IntVector, FloatVector]:
+    """Users, items and scores of what may be among the best of some queries; an item may come from several of them."""
     rows = queries.rows[part]
     row_depth = np.zeros(len(queries.vectors), dtype=np.int64)
     np.maximum.at(row_depth, rows, wanted[part])
     hits = search.search(queries.vectors, row_depth)
-    order = np.lexsort((-hits.scores, hits.queries))
+    order = np.argsort(hits.queries, kind="stable")
     starts = np.searchsorted(hits.queries[order], rows)
     sizes = np.searchsorted(hits.queries[order], rows, side="right") - starts
-    # What the wanted-th item of any one query scores, the user's list reaches: all below it is left out early.
-    is_full = sizes >= wanted[part]
-    last = order[(starts + wanted[part] - 1)[is_full]]
-    least = np.full(int(queries.users[part].max()) + 1, -np.inf)
-    np.maximum.at(least, queries.users[part][is_full], hits.scores[last] + queries.offsets[part][is_full])
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     places = order[np.repeat(starts, sizes) + within]
-    owners = np.repeat(queries.users[part], sizes)
-    scores = hits.scores[places] + np.repeat(queries.offsets[part], sizes)
-    is_near = scores >= least[owners] - 10.0**-SCORE_DECIMALS
-    found = pl.DataFrame({"user": owners[is_near], "item": hits.items[places[is_near]], "score": scores[is_near]})
-    return found.group_by("user", "item").agg(pl.col("score").max())
+    return (
+        np.repeat(queries.users[part], sizes),
+        hits.items[places],
+        hits.scores[places] + np.repeat(queries.offsets[part], sizes),
+    )

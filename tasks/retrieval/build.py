@@ -29,18 +29,25 @@ from tasks.retrieval.vector_search import VectorSearch
 NO_INPUTS = SourceInputs()
 
 
-def build_sources(index: ItemIndex, config: CandidatesConfig, *, inputs: SourceInputs = NO_INPUTS) -> list[Source]:
+def build_sources(
+    index: ItemIndex,
+    config: CandidatesConfig,
+    *,
+    inputs: SourceInputs = NO_INPUTS,
+    search: VectorSearch | None = None,
+) -> list[Source]:
     """The sources of config.sources in their order; one whose input is missing or empty is left out.
 
     item_to_item, collaborative and recent_popularity need interactions (of the window), relations and aspects theirs,
     new_arrivals the day. rewritten_query reads the shard: users without search texts have no list. The vectors are
-    searched exactly up to config.exact_up_to items, approximately above; see index_recall_of.
+    searched exactly up to config.exact_up_to items, approximately above; see index_recall_of. search: that of the items'
+    vectors, where it is made already.
     """
     make_search = partial(
         choose_search, exact_up_to=config.exact_up_to, depth=config.per_source, samples=inputs.sample_queries
     )
-    search = cache(lambda: make_search(index.vectors, index.is_active & index.has_vector))
-    fit = partial(_fit_source, index=index, config=config, inputs=inputs, search=search, make_search=make_search)
+    find = cache(lambda: search or make_search(index.vectors, index.is_active & index.has_vector))
+    fit = partial(_fit_source, index=index, config=config, inputs=inputs, search=find, make_search=make_search)
     fitted = [fit(name) for name in config.sources]
     return [source for source in fitted if source is not None]
 
@@ -48,6 +55,13 @@ def build_sources(index: ItemIndex, config: CandidatesConfig, *, inputs: SourceI
 def similarity_of(sources: Sequence[Source]) -> sparse.csr_matrix | None:
     """The fitted item similarities (n, n) of the source `item_to_item`, for the features; None without it."""
     return next((source.similarity for source in sources if isinstance(source, ItemToItem)), None)
+
+
+def item_search_of(sources: Sequence[Source]) -> VectorSearch | None:
+    """The search of the items' vectors that the dense sources share; None without one."""
+    return next(
+        (source.search for source in sources if isinstance(source, DenseProfile | DenseHistory | RewrittenQuery)), None
+    )
 
 
 def index_recall_of(sources: Sequence[Source]) -> float | None:

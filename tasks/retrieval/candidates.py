@@ -31,7 +31,7 @@ from tasks.retrieval.aspects import Aspects
 from tasks.retrieval.build import build_sources as build_sources
 from tasks.retrieval.build import similarity_of as similarity_of
 from tasks.retrieval.fallback import fill_short_lists, leave_to_segment
-from tasks.retrieval.filters import ALLOWED, find_exclusions
+from tasks.retrieval.filters import find_exclusions
 from tasks.retrieval.item_index import ItemIndex
 from tasks.retrieval.proposals import propose_candidates
 from tasks.retrieval.relations import Relations
@@ -85,8 +85,7 @@ def candidates_for_shard(
     )
     ranked = filled.with_columns(fused_rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("user"))
     lengths = np.bincount(ranked["user"].cast(pl.Int64).to_numpy(), minlength=len(shard))
-    n_possible = len(np.unique(index.group_codes[exclusions.item_codes == ALLOWED]))
-    n_short = int((lengths < min(least if top_n is None else top_n, n_possible)).sum())
+    n_short = int((lengths < min(least if top_n is None else top_n, index.n_possible)).sum())
     return CandidateShard(_finish(ranked, index, shard, sources), proposed.dropped, n_short)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tasks.retrieval.best_query import Queries, damp, retrieve_best, score_best
-from tasks.retrieval.interests import find_interests
+from tasks.retrieval.interests import find_all_interests
 from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
 from tasks.retrieval.source import Pairs
 from tasks.retrieval.user_shard import UserShard
@@ -30,33 +30,37 @@ class DenseHistory:
         self._interests = interests
 
     @property
+    def search(self) -> VectorSearch:
+        """That of the items' vectors."""
+        return self._search
+
+    @property
     def index_recall(self) -> float | None:
         """See VectorSearch."""
         return self._search.index_recall
 
     def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
         """See Source; users without a liked item that has a vector have no row."""
-        return retrieve_best(self._search, self._queries(shard), depth=depth)
+        return retrieve_best(self._search, self.queries_of(shard), depth=depth)
 
     def score_pairs(self, shard: UserShard, pairs: Pairs) -> FloatVector:
         """The maximum as above; NaN where the user has no liked item with a vector, or the item no vector."""
-        scores, _ = score_best(self._queries(shard), pairs, self._index.vectors)
+        scores, _ = score_best(self.queries_of(shard), pairs, self._index.vectors)
         return np.where(self._index.has_vector[pairs.items], scores, np.nan)
 
-    def _queries(self, shard: UserShard) -> Queries:
+    def queries_of(self, shard: UserShard) -> Queries:
+        """The interests of the shard's users, as they are searched for."""
+        key = (self.name, self._limit, self._interests)
+        if key not in shard.derived:
+            shard.derived[key] = self._find_queries(shard)
+        found: Queries = shard.derived[key]
+        return found
+
+    def _find_queries(self, shard: UserShard) -> Queries:
         users, entries = shard.liked_entries(self._limit)
         rows = shard.history_rows[entries]
         has_vector = np.asarray(shard.item_vectors.any(axis=1))[rows]
         users, entries, rows = users[has_vector], entries[has_vector], rows[has_vector]
-        owners = [np.empty(0, np.int64)]
-        centroids = [np.empty((0, shard.item_vectors.shape[1]), np.float32)]
-        shares = [np.empty(0)]
-        distinct, starts = np.unique(users, return_index=True)
-        for user, start, stop in zip(distinct, starts, [*starts[1:], len(users)][: len(distinct)], strict=True):
-            weights = shard.history_weights[entries[start:stop]]
-            found = find_interests(shard.item_vectors[rows[start:stop]], weights, limit=self._interests)
-            owners.append(np.full(len(found.shares), user))
-            centroids.append(found.centroids)
-            shares.append(found.shares)
-        vectors = np.concatenate(centroids)
-        return Queries(np.concatenate(owners), np.arange(len(vectors)), damp(np.concatenate(shares)), vectors)
+        weights = shard.history_weights[entries]
+        found = find_all_interests(shard.item_vectors, rows, weights, users=users, limit=self._interests)
+        return Queries(found.users, np.arange(len(found.users)), damp(found.shares), found.centroids)

@@ -6,36 +6,63 @@ weighted-scores  looks at how far an item stands out in each source; what the te
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
+from numpy.typing import NDArray
 
 from tasks.retrieval.item_index import FloatVector, IntVector
+from tasks.retrieval.order import order_hits
 
 DECIMALS = 9
 
 
-def join_lists(lists: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """One row a pair that any list (user, item, rank) holds: user, item, `<source>_rank` (null: not in it), n_sources.
+@dataclass(frozen=True)
+class RankedList:
+    """Rows of one source's lists, in any order: user, item, rank from 1; each pair at most once."""
 
-    Rows are ordered by user, item. O(r log r) for r rows.
-    """
-    ranks = [f"{name}_rank" for name in lists]
-    long = [
-        hits.select("user", "item", pl.col("rank").alias(f"{name}_rank").cast(pl.UInt32))
-        for name, hits in lists.items()
-    ]
-    pairs = pl.concat(long, how="diagonal").group_by("user", "item").agg(pl.col(name).max() for name in ranks)
-    held = [pl.col(name).is_not_null().cast(pl.UInt32) for name in ranks]
-    return pairs.with_columns(pl.sum_horizontal(held).cast(pl.UInt32).alias("n_sources")).sort("user", "item")
+    users: IntVector
+    items: IntVector
+    ranks: IntVector
 
 
-def fuse_ranks(pairs: pl.DataFrame, *, weights: Mapping[str, float], rrf_k: int) -> pl.Series:
-    """fused_score of each pair (see join_lists): the sum over the lists that hold it of weight / (rrf_k + rank)."""
-    terms = [(weight / (rrf_k + pl.col(f"{name}_rank"))).fill_null(0.0) for name, weight in weights.items()]
-    total = pl.sum_horizontal(terms) if terms else pl.lit(0.0)
-    return pairs.with_columns(fused_score=total.cast(pl.Float64))["fused_score"]
+@dataclass(frozen=True)
+class JoinedLists:
+    """p pairs that any list holds, by user and item. ranks (sources, p): the place in each source's list, 0: not in it."""
+
+    users: IntVector
+    items: IntVector
+    ranks: NDArray[np.uint32]
+
+    @property
+    def n_sources(self) -> NDArray[np.uint32]:
+        """(p,) how many lists hold the pair."""
+        return np.asarray(np.count_nonzero(self.ranks, axis=0), dtype=np.uint32)
+
+
+def join_lists(lists: Sequence[RankedList]) -> JoinedLists:
+    """The pairs of all lists, one row of ranks a list. O(r log r) for r rows."""
+    nothing = np.empty(0, dtype=np.int64)
+    users = np.concatenate([nothing, *(one.users for one in lists)])
+    items = np.concatenate([nothing, *(one.items for one in lists)])
+    ranks = np.concatenate([nothing, *(one.ranks for one in lists)])
+    sources = np.repeat(np.arange(len(lists)), [len(one.users) for one in lists])
+    if len(users):
+        users, items, sources, ranks = _sort_rows(users, items, sources, ranks)
+    is_new = np.r_[True, (users[1:] != users[:-1]) | (items[1:] != items[:-1])][: len(users)]
+    pair_starts, pairs = np.flatnonzero(is_new), np.cumsum(is_new) - 1
+    table = np.zeros((len(lists), len(pair_starts)), dtype=np.uint32)
+    table[sources, pairs] = ranks
+    return JoinedLists(users[pair_starts], items[pair_starts], table)
+
+
+def fuse_ranks(ranks: NDArray[np.uint32], *, weights: Sequence[float], rrf_k: int) -> FloatVector:
+    """fused_score of each pair (see JoinedLists): the sum over the lists that hold it of weight / (rrf_k + rank)."""
+    total = np.zeros(ranks.shape[1])
+    for row, weight in zip(ranks, weights, strict=True):
+        total += np.where(row > 0, weight / (rrf_k + row.astype(np.float64)), 0.0)
+    return np.round(total, DECIMALS)
 
 
 def fuse_scores(users: IntVector, scores: Mapping[str, FloatVector], *, weights: Mapping[str, float]) -> FloatVector:
@@ -52,9 +79,27 @@ def fuse_scores(users: IntVector, scores: Mapping[str, FloatVector], *, weights:
     return np.round(total, DECIMALS)
 
 
-def order_fused(fused: pl.DataFrame) -> pl.DataFrame:
-    """Rows by user, fused_score (best first), item."""
-    return fused.sort("user", "fused_score", "item", descending=[False, True, False])
+def order_fused(users: IntVector, fused: FloatVector) -> IntVector:
+    """The order by user and fused score, best first, of pairs that lie by user and item; equal scores keep that order."""
+    # A pair's place stands for its item: the order of both is the same within a user.
+    return order_hits(users, np.arange(len(users)), fused, decimals=DECIMALS).items
+
+
+def _sort_rows(users: IntVector, items: IntVector, sources: IntVector, ranks: IntVector) -> tuple[IntVector, ...]:
+    """The four columns by user, item and source; as one number where they fit one."""
+    bits = [int(values.max()).bit_length() for values in (users, items, sources, ranks)]
+    if sum(bits) > 63:
+        order = np.lexsort((sources, items, users))
+        return users[order], items[order], sources[order], ranks[order]
+    keys = users
+    for values, width in zip((items, sources, ranks), bits[1:], strict=True):
+        keys = (keys << width) | values
+    keys = np.sort(keys)
+    columns = []
+    for width in reversed(bits[1:]):
+        columns.append(keys & ((1 << width) - 1))
+        keys = keys >> width
+    return keys, columns[2], columns[1], columns[0]
 
 
 def _standardise(users: IntVector, scores: FloatVector) -> FloatVector:

@@ -23,6 +23,7 @@ BoolVector = NDArray[np.bool_]
 
 ITEM_COLUMNS = ("item_id", "title", "text", "published_at", "is_active", "group_id")
 MICROSECONDS_A_DAY = 86_400_000_000
+UNIT_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,22 @@ class ItemIndex:
         """(n,) how many items are in the item's group, itself included."""
         return np.bincount(self.group_codes)[self.group_codes].astype(np.int64) if len(self) else self.group_codes
 
+    @cached_property
+    def group_members(self) -> tuple[IntVector, IntVector]:
+        """Positions of the items, group by group, and where each group begins; the last start is their number."""
+        sizes = np.bincount(self.group_codes)
+        return np.argsort(self.group_codes, kind="stable"), np.r_[0, np.cumsum(sizes)].astype(np.int64)
+
+    @cached_property
+    def is_group_blocked(self) -> BoolVector:
+        """(n,) whether nobody gets the item, because it or a near-duplicate of it is blocked."""
+        return np.isin(self.group_codes, np.unique(self.group_codes[self.is_blocked]))
+
+    @cached_property
+    def n_possible(self) -> int:
+        """How many items of different groups anybody could get."""
+        return len(np.unique(self.group_codes[self.is_active & ~self.is_group_blocked]))
+
     def locate(self, item_ids: pl.Series) -> IntVector:
         """Positions of the ids, -1 where the index has no such item. O(ids + n)."""
         wanted = pl.DataFrame({"item_id": item_ids.cast(self.item_ids.dtype)})
@@ -73,8 +90,11 @@ def build_item_index(
     popularity: FloatVector | None = None,
     blocked: Collection[str] = (),
     fields: pl.DataFrame | None = None,
+    in_place: bool = False,
 ) -> ItemIndex:
     """Index the items of one catalog; blocked holds ids that nobody gets, row i of fields belongs to row i of items.
+
+    in_place: the caller gives the vectors away, so that no second copy of them is made where items come in order.
 
     items has the columns ITEM_COLUMNS (title, text, published_at and group_id may be null; group_id null: a group of
     its own). Row i of vectors (n, d) and of popularity (n,) belongs to row i of items; a zero or NaN vector: none.
@@ -83,7 +103,8 @@ def build_item_index(
     _check_items(items, vectors, popularity)
     order = items["item_id"].arg_sort().to_numpy()
     ordered = items[order]
-    unit, has_vector = unit_rows(np.asarray(vectors)[order])
+    is_ordered = bool((order == np.arange(len(order))).all())
+    unit, has_vector = unit_rows(vectors if is_ordered else np.asarray(vectors)[order], in_place=in_place)
     weights = np.zeros(len(items)) if popularity is None else np.asarray(popularity, dtype=np.float64)[order]
     return ItemIndex(
         item_ids=ordered["item_id"],
@@ -115,13 +136,18 @@ def decay_popularity(interactions: pl.DataFrame, item_ids: pl.Series, *, half_li
     return aligned["popularity"].fill_null(0.0).to_numpy().astype(np.float64)
 
 
-def unit_rows(vectors: FloatMatrix) -> tuple[FloatMatrix, BoolVector]:
-    """Rows scaled to length 1 and a mask of those that have a direction; the others become zero."""
-    finite = np.nan_to_num(np.asarray(vectors, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    length = np.sqrt(np.einsum("ij,ij->i", finite, finite))
-    has_vector = length > 0
-    scaled = finite / np.where(has_vector, length, 1.0)[:, None]
-    return np.ascontiguousarray(scaled, dtype=np.float32), has_vector
+def unit_rows(vectors: FloatMatrix, *, in_place: bool = False) -> tuple[FloatMatrix, BoolVector]:
+    """Rows scaled to length 1 and a mask of those that have a direction; the others become zero. Memory: the result."""
+    rows = np.asarray(vectors, dtype=np.float32)
+    scaled = rows if in_place and rows.flags.c_contiguous else np.empty(rows.shape, dtype=np.float32)
+    has_vector = np.zeros(len(rows), dtype=np.bool_)
+    for start in range(0, len(rows), UNIT_ROWS):
+        part = slice(start, start + UNIT_ROWS)
+        finite = np.nan_to_num(rows[part], nan=0.0, posinf=0.0, neginf=0.0)
+        length = np.sqrt(np.einsum("ij,ij->i", finite, finite))
+        has_vector[part] = length > 0
+        np.divide(finite, np.where(length > 0, length, 1.0)[:, None], out=scaled[part])
+    return scaled, has_vector
 
 
 def _check_items(items: pl.DataFrame, vectors: FloatMatrix, popularity: FloatVector | None) -> None:

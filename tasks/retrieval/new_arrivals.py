@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
-from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
-from tasks.retrieval.shared_order import SharedOrder
-from tasks.retrieval.source import Pairs
-from tasks.retrieval.user_shard import UserShard
+from tasks.retrieval.item_index import ItemIndex
+from tasks.retrieval.shared_order import SharedSource
 
 
-class NewArrivals:
+class NewArrivals(SharedSource):
     """Score: 1 - age / recent_days in (0, 1] for an item published less than recent_days before as_of_day, else 0.
 
     as_of_day: days since 1970; what is published after it is not there yet and has 0. An item without a time has no
-    score and is never new. O(n log n) once, O(depth) a user.
+    score and is never new.
     """
 
     name = "new_arrivals"
@@ -23,12 +20,4 @@ class NewArrivals:
     def __init__(self, index: ItemIndex, *, as_of_day: float, recent_days: float) -> None:
         age = as_of_day - index.published_days
         is_outside = (age < 0) | (age >= recent_days)
-        self._order = SharedOrder(np.where(is_outside, 0.0, 1.0 - age / recent_days), is_active=index.is_active)
-
-    def retrieve(self, shard: UserShard, depth: IntVector) -> pl.DataFrame:
-        """See Source; only items of the window."""
-        return self._order.retrieve(depth)
-
-    def score_pairs(self, shard: UserShard, pairs: Pairs) -> FloatVector:
-        """The item's score, whoever the user; NaN where it has no time."""
-        return self._order.score_pairs(pairs)
+        super().__init__(np.where(is_outside, 0.0, 1.0 - age / recent_days), is_active=index.is_active)

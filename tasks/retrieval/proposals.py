@@ -11,9 +11,10 @@ import polars as pl
 from tasks.contracts.recommending import CandidatesConfig
 from tasks.retrieval.allowed_lists import AllowedLists, retrieve_allowed
 from tasks.retrieval.exploration import Exploration
-from tasks.retrieval.filters import Exclusions, drop_duplicates
-from tasks.retrieval.fusion import fuse_ranks, fuse_scores, join_lists, order_fused
-from tasks.retrieval.item_index import BoolVector, ItemIndex
+from tasks.retrieval.filters import Exclusions, without_duplicates
+from tasks.retrieval.fusion import JoinedLists, RankedList, fuse_ranks, fuse_scores, join_lists, order_fused
+from tasks.retrieval.item_index import BoolVector, FloatVector, IntVector, ItemIndex
+from tasks.retrieval.order import run_starts
 from tasks.retrieval.source import Pairs, Source
 from tasks.retrieval.user_shard import UserShard
 
@@ -41,35 +42,60 @@ def propose_candidates(
     Exploration draws among the first items (by id) of the near-duplicate groups, so that what it drew never falls out
     as a duplicate; its list has no part in the fusion.
     """
-    lists, found, drawn = {}, [], _nothing_drawn()
+    lists: list[AllowedLists] = []
+    chances = np.zeros(len(shard))
     for source in sources:
         if isinstance(source, Exploration):
-            lists[source.name], drawn = _draw(index, shard, source, config, exclusions)
+            drawn, chances = _draw(index, shard, source, config, exclusions)
+            lists.append(drawn)
         else:
-            found.append(retrieve_allowed(source, shard, exclusions, config.per_source))
-            lists[source.name] = found[-1].lists
-    pairs = join_lists(lists).join(drawn, on=["user", "item"], how="left", maintain_order="left")
-    fused = order_fused(pairs.with_columns(_fuse(pairs, shard, sources, config)))
-    distinct, n_duplicates = drop_duplicates(fused, index)
-    kept = _cut(distinct, config.total)
-    dropped = _count_dropped(found, exclusions)
-    return Proposals(kept, {**dropped, "duplicate": n_duplicates, "beyond_total": len(distinct) - len(kept)})
+            lists.append(retrieve_allowed(source, shard, exclusions, config.per_source))
+    joined = join_lists([RankedList(one.users, one.items, one.ranks) for one in lists])
+    fused = _fuse(joined, shard, sources, config)
+    order = order_fused(joined.users, fused)
+    is_drawn = _is_drawn(joined, sources)
+    stays = without_duplicates(joined.users[order], joined.items[order], is_drawn[order], index)
+    distinct = order[stays]
+    kept = distinct[_is_within(joined.users[distinct], is_drawn[distinct], config.total)]
+    found = [one for one, source in zip(lists, sources, strict=True) if not isinstance(source, Exploration)]
+    n_duplicates, n_beyond = len(order) - len(distinct), len(distinct) - len(kept)
+    dropped = {**_count_dropped(found, exclusions), "duplicate": n_duplicates, "beyond_total": n_beyond}
+    propensity = np.where(is_drawn[kept], chances[joined.users[kept]], np.nan)
+    return Proposals(_frame_of(joined, kept, fused[kept], propensity, sources), dropped)
+
+
+def _frame_of(
+    joined: JoinedLists, kept: IntVector, fused: FloatVector, propensity: FloatVector, sources: Sequence[Source]
+) -> pl.DataFrame:
+    ranks = {f"{source.name}_rank": joined.ranks[place][kept] for place, source in enumerate(sources)}
+    frame = pl.DataFrame(
+        {
+            "user": joined.users[kept].astype(np.uint32),
+            "item": joined.items[kept].astype(np.uint32),
+            **ranks,
+            "n_sources": joined.n_sources[kept],
+            "propensity": propensity,
+            "fused_score": fused,
+        }
+    )
+    blank = [pl.when(pl.col(name) > 0).then(pl.col(name)).alias(name) for name in ranks]
+    return frame.with_columns(*blank, pl.col("propensity").fill_nan(None))
 
 
 def _draw(
     index: ItemIndex, shard: UserShard, source: Exploration, config: CandidatesConfig, exclusions: Exclusions
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The drawn list, and the same as user, item, propensity: drawn / eligible."""
+) -> tuple[AllowedLists, FloatVector]:
+    """The drawn lists, and each user's chance (u,) of an item to be drawn: drawn / eligible."""
     eligible = exclusions.only(_is_first_of_group(index))
-    drawn = retrieve_allowed(source, shard, eligible, min(config.exploration_items, config.total)).lists
-    users = drawn["user"].cast(pl.Int64).to_numpy()
-    n_drawn, n_eligible = np.bincount(users, minlength=len(shard)), eligible.count_allowed()
-    chances = (n_drawn / np.maximum(n_eligible, 1))[users]
-    return drawn, drawn.select("user", "item", pl.Series("propensity", chances, dtype=pl.Float64))
+    drawn = retrieve_allowed(source, shard, eligible, min(config.exploration_items, config.total))
+    n_drawn, n_eligible = np.bincount(drawn.users, minlength=len(shard)), eligible.count_allowed()
+    return drawn, n_drawn / np.maximum(n_eligible, 1)
 
 
-def _nothing_drawn() -> pl.DataFrame:
-    return pl.DataFrame(schema={"user": pl.UInt32, "item": pl.UInt32, "propensity": pl.Float64})
+def _is_drawn(joined: JoinedLists, sources: Sequence[Source]) -> BoolVector:
+    """(p,) which pairs exploration drew."""
+    rows = [place for place, source in enumerate(sources) if isinstance(source, Exploration)]
+    return np.asarray((joined.ranks[rows] > 0).any(axis=0))
 
 
 def _is_first_of_group(index: ItemIndex) -> BoolVector:
@@ -81,23 +107,25 @@ def _is_first_of_group(index: ItemIndex) -> BoolVector:
     return is_first
 
 
-def _fuse(pairs: pl.DataFrame, shard: UserShard, sources: Sequence[Source], config: CandidatesConfig) -> pl.Series:
+def _fuse(joined: JoinedLists, shard: UserShard, sources: Sequence[Source], config: CandidatesConfig) -> FloatVector:
     speaking = [source for source in sources if not isinstance(source, Exploration)]
     configured = {str(name): weight for name, weight in config.sources.items()}
     weights: Mapping[str, float] = {source.name: configured[source.name] for source in speaking}
     if config.fusion == "reciprocal-rank":
-        return fuse_ranks(pairs, weights=weights, rrf_k=config.rrf_k)
-    users, items = pairs["user"].cast(pl.Int64).to_numpy(), pairs["item"].cast(pl.Int64).to_numpy()
-    scores = {source.name: source.score_pairs(shard, Pairs(users, items)) for source in speaking}
-    return pl.Series("fused_score", fuse_scores(users, scores, weights=weights), dtype=pl.Float64)
+        rows = [place for place, source in enumerate(sources) if not isinstance(source, Exploration)]
+        return fuse_ranks(joined.ranks[rows], weights=list(weights.values()), rrf_k=config.rrf_k)
+    scores = {source.name: source.score_pairs(shard, Pairs(joined.users, joined.items)) for source in speaking}
+    return fuse_scores(joined.users, scores, weights=weights)
 
 
-def _cut(ordered: pl.DataFrame, total: int) -> pl.DataFrame:
-    """Each user's drawn rows, and of the others the best that still fit into total."""
-    is_drawn = pl.col("propensity").is_not_null()
-    room = total - is_drawn.sum().over("user").cast(pl.Int64)
-    nth_other = (~is_drawn).cast(pl.Int64).cum_sum().over("user")
-    return ordered.filter(is_drawn | (nth_other <= room))
+def _is_within(users: IntVector, is_drawn: BoolVector, total: int) -> BoolVector:
+    """Of lists, best first: each user's drawn rows, and of the others the first that still fit into total."""
+    starts = run_starts(users)
+    sizes = np.diff(np.r_[starts, len(users)])
+    n_drawn = np.add.reduceat(is_drawn.astype(np.int64), starts) if len(starts) else sizes
+    others = np.cumsum(~is_drawn)
+    nth_other: IntVector = others - np.repeat(others[starts] - ~is_drawn[starts], sizes)
+    return np.asarray(is_drawn | (nth_other <= total - np.repeat(n_drawn, sizes)))
 
 
 def _count_dropped(found: Sequence[AllowedLists], exclusions: Exclusions) -> dict[str, int]:

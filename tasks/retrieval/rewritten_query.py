@@ -29,6 +29,11 @@ class RewrittenQuery:
         self._search = search
 
     @property
+    def search(self) -> VectorSearch:
+        """That of the items' vectors."""
+        return self._search
+
+    @property
     def index_recall(self) -> float | None:
         """See VectorSearch."""
         return self._search.index_recall

@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from tasks.retrieval.item_index import FloatMatrix, FloatVector, IntVector
+from tasks.retrieval.order import SCORE_DECIMALS as SCORE_DECIMALS
+from tasks.retrieval.order import order_hits
 from tasks.retrieval.user_shard import UserShard
 
-SCORE_DECIMALS = 6
 BLOCK_CELLS = 16_000_000
 
 
@@ -83,19 +84,21 @@ class Source(Protocol):
         ...
 
 
-def rank_hits(users: IntVector, items: IntVector, scores: FloatVector, *, depth: IntVector) -> pl.DataFrame:
-    """Hits as lists: the best depth[u] of each user, ranked from 1. O(h log h) for h hits, each pair at most once."""
-    rounded = np.round(np.asarray(scores, dtype=np.float64), SCORE_DECIMALS)
-    order = np.lexsort((items, -rounded, users))
-    users, items, rounded = users[order], items[order], rounded[order]
-    rank = np.arange(len(users)) - np.searchsorted(users, users) + 1
-    kept = rank <= depth[users]
+def rank_hits(
+    users: IntVector, items: IntVector, scores: FloatVector, *, depth: IntVector, is_repeated: bool = False
+) -> pl.DataFrame:
+    """Hits as lists: the best depth[u] of each user, ranked from 1. O(h log h) for h hits.
+
+    is_repeated: a pair may be there several times, and its best score counts.
+    """
+    ordered = order_hits(users, items, scores, is_repeated=is_repeated)
+    kept = ordered.ranks <= depth[ordered.users]
     return pl.DataFrame(
         {
-            "user": users[kept].astype(np.uint32),
-            "item": items[kept].astype(np.uint32),
-            "score": rounded[kept].astype(np.float32),
-            "rank": rank[kept].astype(np.uint32),
+            "user": ordered.users[kept].astype(np.uint32),
+            "item": ordered.items[kept].astype(np.uint32),
+            "score": ordered.scores[kept].astype(np.float32),
+            "rank": ordered.ranks[kept].astype(np.uint32),
         }
     )
 

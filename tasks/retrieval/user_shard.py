@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -48,7 +49,8 @@ class UserShard:
     vector and title in item_vectors (v, d) and item_titles, which hold each distinct item of the histories once.
     seen_indptr, seen_items: positions that must not be recommended, sorted within a user. blocked_indptr, blocked_items:
     the same of what the user never wants. segments: the user's segment, "" where unknown. fields: the columns that the
-    catalog's rules read. queries: search texts made of profile and history.
+    catalog's rules read. queries: search texts made of profile and history. derived: what sources made of the shard, by
+    what it was made with, so that it is made once.
     """
 
     user_ids: pl.Series
@@ -70,6 +72,7 @@ class UserShard:
     segments: list[str]
     fields: Mapping[str, pl.Series] = field(default_factory=dict)
     queries: UserQueries | None = None
+    derived: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.user_ids)

@@ -10,8 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
+from tasks.contracts.dots import run_dots
 from tasks.retrieval.item_index import FloatMatrix, FloatVector, IntVector
-from tasks.retrieval.source import BLOCK_CELLS, SCORE_DECIMALS
+from tasks.retrieval.order import run_starts
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,12 @@ class VectorSearch(Protocol):
 
 
 def pair_dots(left: FloatMatrix, left_rows: IntVector, right: FloatMatrix, right_rows: IntVector) -> FloatVector:
-    """Dot products of left[left_rows[i]] and right[right_rows[i]], summed in double precision and rounded.
+    """Dot products of left[left_rows[i]] and right[right_rows[i]], rounded.
 
-    A pair's score is the same in any batch. O(pairs * d).
+    A pair's score is the same in any batch. O(pairs * d); nothing is copied of right.
     """
-    scores = np.empty(len(left_rows))
-    step = max(1, BLOCK_CELLS // max(1, left.shape[1]))
-    for start in range(0, len(left_rows), step):
-        part = slice(start, start + step)
-        scores[part] = np.einsum("ij,ij->i", left[left_rows[part]], right[right_rows[part]], dtype=np.float64)
-    return np.round(scores, SCORE_DECIMALS)
+    if not len(left_rows):
+        return np.empty(0)
+    starts = run_starts(left_rows)
+    lengths = np.diff(np.r_[starts, len(left_rows)])
+    return run_dots(left, left_rows[starts], right, right_rows, starts=starts, lengths=lengths)

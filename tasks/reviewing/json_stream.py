@@ -39,6 +39,8 @@ def read_array(file: TextIO, *, chunk: int = CHUNK) -> Iterator[Any]:
                     raise ConfigError(_complain(n_read, f"is cut or no JSON: {error.msg}")) from error
                 text, start = text[start:] + more, 0
                 continue
+            except (ValueError, RecursionError) as error:
+                raise ConfigError(_complain(n_read, f"holds what can't be read: {error}")) from error
             n_read, needs_comma = n_read + 1, True
             yield element
             continue

@@ -61,7 +61,10 @@ def fields_of(name: str) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("nightly", ["catalogs", "as_of", "from_stage", "to_stage", "limit", "strict", "refit_topics", "parameters"]),
+        (
+            "nightly",
+            ["catalogs", "as_of", "from_stage", "to_stage", "limit", "strict", "refit_topics", "fresh", "parameters"],
+        ),
         ("ingest", ["catalogs", "as_of", "limit", "parameters"]),
         ("embed", ["catalogs", "as_of", "parameters"]),
         ("topics", ["catalogs", "as_of", "strict", "refit_topics", "parameters"]),

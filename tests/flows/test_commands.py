@@ -244,7 +244,8 @@ def test_doctor_finds_a_file_that_is_no_warehouse(nightjar: Nightjar, tmp_path: 
     (tmp_path / "warehouse" / DATABASE).write_text("this is no database " * 1000, encoding="utf-8")
     shown = nightjar("doctor")
     assert shown.code == 1
-    assert f"{DATABASE}' can't be opened" in shown.out
+    assert f"{DATABASE}' is damaged" in shown.out
+    assert "restore BACKUP" in shown.out
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,11 @@ def second(sample: Nightly, first: Night) -> Edited:
     news = first.table("recommendations").filter(pl.col("catalog") == "news")["item_id"]
     # Neither of a pair of near-duplicates nor the item that stands in its source twice.
     special = {*read_pairs("near_duplicates.csv", "item_a"), *read_pairs("near_duplicates.csv", "item_b"), "n050"}
-    gone, changed = [item for item in news.value_counts(sort=True)["item_id"] if item not in special][:2]
+    ranked = news.value_counts().sort(["count", "item_id"], descending=[True, False])["item_id"]
+    # What people did with news speaks for their books, too: so the news that changes is one that nobody has met.
+    met = set(pl.read_csv(SAMPLE / "news_events.csv")["item_id"])
+    gone = next(item for item in ranked if item not in special)
+    changed = next(item for item in ranked if item not in special | met | {gone})
     edit_news(sample.folder / "news.jsonl", changed=changed, gone=gone)
     night = sample.run()
     fresh = f"select content_hash from items where catalog = 'news' and item_id in ('{changed}', 'n121')"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.ranking.inputs import PairRows
+from tasks.ranking.item_counts import places_of
 from tasks.ranking.profile_features import PROFILE_FEATURES, profile_columns, read_avoided_words, read_length_taste
 
 TITLES = ["England win", "Rates held", "Old news"]
@@ -15,7 +16,10 @@ DAYS = np.array([30.0, 10.0, np.nan])
 
 def columns(profile: str) -> dict[str, list[float]]:
     rows = PairRows(np.zeros(3, np.int64), np.arange(3))
-    found = profile_columns([profile], TITLES, TEXTS, DAYS, rows)
+    lengths = np.array([len(text) for text in TEXTS], dtype=np.float64)
+    found = profile_columns(
+        [profile], TITLES, TEXTS, rows, length_places=places_of(lengths), age_places=places_of(DAYS)
+    )
     assert set(found) == {feature.name for feature in PROFILE_FEATURES}
     return {name: values.tolist() for name, values in found.items()}
 

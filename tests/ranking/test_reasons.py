@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from scipy import sparse
 
 from tasks.ranking.evidence import Evidence, EvidenceFinder, find_interest, known_words
+from tasks.ranking.inputs import LabelMatrix
 from tasks.ranking.reasons import COLUMNS, LAST_RESORT, RULES, write_fields, write_reason, write_reasons
 
 FULL = Evidence(
@@ -129,17 +132,16 @@ def find(catalog, shard, facts):
         interests=None,
         aspects=None,
         as_of=datetime(1970, 3, 1),
-        segment_popularity=None,
+        segments_of=None,
         **changes,
-    ) -> list[Evidence]:
+    ) -> pl.DataFrame:
         finder = EvidenceFinder(
             catalog=catalog,
             shard=SimpleNamespace(**{**vars(shard), "segments": ["", ""], **changes}),
-            facts=facts,
+            facts=replace(facts, segments=segments_of),
             interests=interests or {},
             aspects=aspects or {},
             as_of=as_of,
-            segment_popularity=segment_popularity,
         )
         return finder.find(top)
 
@@ -167,7 +169,7 @@ def test_a_relation_counts_only_to_an_item_that_the_user_liked(find) -> None:
     related = TOP.with_columns(relation=pl.lit("series"), related_item=pl.Series(["a", "c", "a", None]))
     found = find(related)
     # u liked a and disliked c; v liked nothing.
-    assert [(one.relation, one.related_title) for one in found] == [
+    assert found.select("relation", "related_title").rows() == [
         ("series", "Comet seen"),
         (None, None),
         (None, None),
@@ -180,9 +182,9 @@ def test_an_aspect_is_told_in_the_words_of_the_item(find) -> None:
         aspect=pl.lit("theme"), aspects_score=pl.Series([0.6, 0.6, 0.2, 0.6]), sources=pl.lit(["aspects"])
     )
     aspects = {("b", "theme"): "exile and memory"}
-    assert [one.aspect_text for one in find(named, aspects=aspects)] == ["exile and memory", None, None, None]
+    assert find(named, aspects=aspects)["aspect_text"].to_list() == ["exile and memory", None, None, None]
     # An aspect that did not bring the item into the list is no reason for it.
-    assert [one.aspect for one in find(named.with_columns(sources=pl.lit(["bm25"])))] == [None] * 4
+    assert find(named.with_columns(sources=pl.lit(["bm25"])))["aspect"].to_list() == [None] * 4
 
 
 def test_new_is_told_by_the_day_of_the_run(find) -> None:
@@ -197,14 +199,14 @@ def test_new_is_told_by_the_day_of_the_run(find) -> None:
 
 
 def test_a_segment_speaks_only_for_who_has_no_history(find) -> None:
-    known = pl.DataFrame({"segment": ["teachers"] * 3, "item_id": ["b", "c", "gone"], "popularity": [5.0, 1.0, 9.0]})
-    found = find(TOP, segments=["students", "teachers"], segment_popularity=known)
-    assert [one.segment for one in found] == [None, None, "teachers", None]
+    known = LabelMatrix(["teachers"], sparse.csr_matrix([[0.0], [5.0], [1.0], [0.0]]))
+    found = find(TOP, segments=["students", "teachers"], segments_of=known)
+    assert found["segment"].to_list() == [None, None, "teachers", None]
 
 
 def test_recent_popularity_goes_by_the_place_among_the_recent(find) -> None:
     found = find(TOP.with_columns(recent_popularity_rank=pl.Series([1, 4, None, 2], dtype=pl.UInt32)))
-    assert [one.recent_place for one in found] == pytest.approx([0.25, 1.0, float("nan"), 0.5], nan_ok=True)
+    assert found["recent_place"].to_list() == pytest.approx([0.25, 1.0, float("nan"), 0.5], nan_ok=True)
 
 
 def test_who_was_drawn_at_random_says_so(find) -> None:

@@ -7,20 +7,38 @@ import pytest
 from tasks.contracts.recommending import CandidatesConfig
 from tasks.retrieval.build import build_sources
 from tasks.retrieval.candidates import candidates_for_shard
-from tasks.retrieval.fusion import fuse_ranks, fuse_scores, join_lists, order_fused
+from tasks.retrieval.fusion import RankedList, fuse_ranks, fuse_scores, join_lists, order_fused
 
 
 def hits(users, items, ranks):
-    return pl.DataFrame({"user": users, "item": items, "rank": ranks}, schema_overrides={"user": pl.UInt32})
+    return RankedList(*(np.array(values, dtype=np.int64) for values in (users, items, ranks)))
 
 
 def test_reciprocal_ranks_are_weighted_and_added():
-    pairs = join_lists({"a": hits([0, 0], [5, 6], [1, 2]), "b": hits([0], [6], [1])})
-    fused = order_fused(pairs.with_columns(fuse_ranks(pairs, weights={"a": 1.0, "b": 2.0}, rrf_k=60)))
-    assert fused["item"].to_list() == [6, 5]
-    assert fused["fused_score"].to_list() == pytest.approx([1 / 62 + 2 / 61, 1 / 61])
-    assert fused["n_sources"].to_list() == [2, 1]
-    assert fused["b_rank"].to_list() == [1, None]
+    pairs = join_lists([hits([0, 0], [5, 6], [1, 2]), hits([0], [6], [1])])
+    fused = fuse_ranks(pairs.ranks, weights=[1.0, 2.0], rrf_k=60)
+    order = order_fused(pairs.users, fused)
+    assert pairs.items[order].tolist() == [6, 5]
+    assert fused[order] == pytest.approx([1 / 62 + 2 / 61, 1 / 61])
+    assert pairs.n_sources[order].tolist() == [2, 1]
+    assert pairs.ranks[1][order].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("n_items", [50, 2**62])
+def test_lists_are_joined_as_polars_would(n_items):
+    draw = np.random.default_rng(0)
+    lists, frames = [], []
+    for name in "abc":
+        # Items too large to be sorted as one number with the rest take the other way to the same end.
+        items = np.concatenate([draw.permutation(50)[:20] for _ in range(9)]) * (n_items // 50)
+        users = np.repeat(draw.permutation(9), 20)
+        lists.append(hits(users, items, np.tile(np.arange(1, 21), 9)))
+        frames.append(pl.DataFrame({"user": users, "item": items, name: lists[-1].ranks}))
+    found = join_lists(lists)
+    expected = pl.concat(frames, how="diagonal").group_by("user", "item").max().fill_null(0).sort("user", "item")
+    assert found.users.tolist() == expected["user"].to_list()
+    assert found.items.tolist() == expected["item"].to_list()
+    assert found.ranks.tolist() == [expected[name].to_list() for name in "abc"]
 
 
 def test_scores_are_standardised_within_the_user():

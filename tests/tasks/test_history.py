@@ -55,10 +55,9 @@ def history(
             "event": event,
             "value": value,
             "occurred_at": None if day is None else START + timedelta(days=day),
-            "row_hash": str(number),
             "first_seen_at": START,
         }
-        for number, (user, item, day, event, value) in enumerate(full)
+        for user, item, day, event, value in full
     ]
     types = {"value": pl.Float64, "occurred_at": pl.Datetime("us")}
     warehouse.insert("interactions", pl.DataFrame(frame, schema_overrides=types))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
 from tasks.loading.arrays import load_catalog_arrays
 from tasks.loading.history import make_history
 from tasks.loading.inputs import load_source_inputs
+from tasks.loading.truth import users_with_truth
 from tasks.retrieval.source import SourceInputs
 from tests.night import Nights, SmallCatalog
 from tests.warehouse.filled_warehouse import insert
@@ -20,7 +23,9 @@ def load(nights: Nights, *, fold: int | None = None) -> tuple[SourceInputs, list
         context = nights.context()
         make_history(warehouse, context)
         arrays = load_catalog_arrays(warehouse, context, fold=fold)
-        return load_source_inputs(warehouse, context, arrays.index, fold=fold), [one.name for one in arrays.sources]
+        return load_source_inputs(warehouse, context, arrays.index, context.catalog.candidates, fold=fold), [
+            one.name for one in arrays.sources
+        ]
 
 
 @pytest.fixture
@@ -61,7 +66,8 @@ def test_source_without_input_is_left_out_and_told(nights: Nights) -> None:
     assert "sources that had nothing to go by: aspects, relations" in report.notes
 
 
-def test_fold_does_not_know_what_it_holds_out(nights: Nights) -> None:
+def test_fold_does_not_know_what_it_holds_out(nights: Nights, catalog: SmallCatalog) -> None:
+    catalog.more += "\nitem_to_item = 1.0"
     nights.run("ingest", "embed")
     every, fold = load(nights)[0], load(nights, fold=0)[0]
     assert every.interactions is not None
@@ -96,3 +102,17 @@ def test_users_are_sampled_only_for_an_approximate_index(nights: Nights, catalog
     queries = load(nights)[0].sample_queries
     assert queries is not None
     assert queries.shape == (20, 384)
+
+
+def test_of_many_users_with_truth_the_same_few_are_taken(nights: Nights) -> None:
+    nights.run("ingest", "embed")
+    with open_warehouse(nights.folder) as warehouse:
+        context = nights.context()
+        make_history(warehouse, context)
+        everyone = users_with_truth(warehouse, context, fold=0)
+        ranking = context.catalog.ranking.model_copy(update={"max_users": 5})
+        few = replace(context, catalog=context.catalog.model_copy(update={"ranking": ranking}))
+        assert len(everyone) > 5
+        chosen = users_with_truth(warehouse, few, fold=0)
+        assert len(chosen) == 5
+        assert chosen == sorted(set(chosen) & set(everyone)) == users_with_truth(warehouse, few, fold=0)

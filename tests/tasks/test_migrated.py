@@ -28,7 +28,7 @@ def test_runs_and_stages_are_kept(tmp_path: Path) -> None:
         )
         before = [connection.execute(f"from {table}").fetchall() for table in ("runs", "stage_runs")]
     with open_warehouse(tmp_path) as warehouse:
-        kept = ("select * exclude (is_backfill) from runs", "from stage_runs")
+        kept = ("select * exclude (is_backfill) from runs", "select * exclude (kept_from) from stage_runs")
         assert [warehouse.connection.execute(statement).fetchall() for statement in kept] == before
         assert warehouse.connection.execute("select is_backfill from runs").fetchall() == [(False,)]
         warehouse.connection.execute("update runs set status = 'partial'")

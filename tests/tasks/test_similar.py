@@ -114,6 +114,35 @@ def test_lower_threshold_looks_everything_up_again(
     assert nights.value("select min(cosine) from similar_pairs") >= 0.3
 
 
+def test_index_finds_what_exact_search_finds_and_tells_how_much(
+    nights: Nights, catalog: SmallCatalog, labeler: ScriptedLabeler
+) -> None:
+    catalog.more = "[similar]\nmin_cosine = 0.3"
+    nights.run(*NIGHT)
+    exact = nights.rows("select hash_a, hash_b, cosine from similar_pairs order by all")
+    catalog.more += "\nexact_up_to = 1"
+    with open_warehouse(nights.folder) as warehouse:
+        warehouse.connection.execute("delete from similar_pairs; delete from neighbour_scans")
+    report = nights.run(*NIGHT)["similar"]
+    assert nights.rows("select hash_a, hash_b, cosine from similar_pairs order by all") == exact != []
+    assert any("the approximate index finds 100.00% of the" in note for note in report.notes)
+
+
+def test_pair_is_stored_once_though_both_its_items_find_it(
+    nights: Nights, begin: Begin, catalog: SmallCatalog, labeler: ScriptedLabeler
+) -> None:
+    begin(*NIGHT)
+    add_copy(catalog, "i04", "i31", text="Again.")
+    add_copy(catalog, "i04", "i32", text="Once more.")
+    nights.run(*NIGHT)
+    gone = catalog.items.pop("i31")
+    nights.run(*NIGHT)
+    catalog.items["i31"] = gone
+    assert nights.run(*NIGHT)["similar"].notes[-1].startswith("1 contents scanned")
+    assert nights.rows("select hash_a, hash_b from similar_pairs group by all having count(*) > 1") == []
+    assert nights.rows("select content_hash from neighbour_scans group by all having count(*) > 1") == []
+
+
 def test_topics_of_both_items_are_known_to_the_verifier(nights: Nights, catalog: SmallCatalog) -> None:
     add_copy(catalog, "i04", "i31", text="But this one goes on to tell of other things, of money and of weather.")
     catalog.more = "[similar]\nmin_cosine = 0.3"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
@@ -61,6 +62,18 @@ def test_asked_to_fit_anew_the_same_items_give_the_same_prototypes(
     add_items(catalog, 2)
     nights.run(*NIGHT)
     assert nights.run("topics", refit_topics=True)["topics"].rows_in == 32
+
+
+def test_prototypes_of_a_large_catalog_are_fitted_to_a_part_of_it(
+    nights: Nights, catalog: SmallCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.labeling.build.FIT_ITEMS", 12)
+    nights.run(*NIGHT)
+    assert json.loads(nights.value("select prototypes from topic_prototypes"))["n_items"] == 12
+    assert nights.value("select n_items from topic_prototypes") == 30
+    found = labels(nights)
+    assert sum(found[item] == ("sport", "space", "food")[int(item[1:]) % 3] for item in catalog.items) >= 25
+    assert nights.run(*NIGHT)["topics"].rows_in == 0
 
 
 def test_another_taxonomy_makes_all_labels_due(nights: Nights, begin: Begin, catalog: SmallCatalog) -> None:

@@ -50,8 +50,8 @@ def _fill_catalog(warehouse: Warehouse) -> None:
         insert(warehouse, "users", row)
     insert(
         warehouse, "interactions",
-        {"catalog": "news", "user_id": "u1", "item_id": "i1", "event": "click", "row_hash": "1"},
-        {"catalog": "news", "user_id": "u2", "item_id": "i4", "event": "click", "row_hash": "2"},
+        {"catalog": "news", "user_id": "u1", "item_id": "i1", "event": "click"},
+        {"catalog": "news", "user_id": "u2", "item_id": "i4", "event": "click"},
     )  # fmt: skip
     counts = {"run_id": "r1", "catalog": "news"}
     insert(warehouse, "ingest_counts", {**counts, "kind": "items", "n_in": 5, "n_stored": 4, "n_quarantined": 1})

@@ -104,6 +104,7 @@ def test_a_fault_of_ingest_is_found(warehouse: Warehouse, statement: str, failed
         ("update topic_labels set confidence = 1.5 where content_hash = 'h1'", {"doubtful_confidences": 1}),
         ("update enrichments set confidence = 'nan'", {"doubtful_confidences": 3}),
         ("insert into topic_labels from topic_labels where content_hash = 'h1'", {"repeated_labels": 1}),
+        ("insert into similar_pairs from similar_pairs", {"repeated_labels": 1}),
         ("update similarity_labels set cosine = 2", {"impossible_cosines": 1}),
         ("update topic_labels set primary_topic = null", {"few_abstentions": 1}),
     ],

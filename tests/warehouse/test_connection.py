@@ -114,7 +114,8 @@ def test_value_of_an_empty_result_is_none(tmp_path: Path) -> None:
         assert warehouse.value("queries/latest_model", catalog="news") is None
 
 
-def test_warehouse_open_elsewhere_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_warehouse_open_elsewhere_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warehouse.connection.PATIENCE_S", 0.3)
     holder = textwrap.dedent(f"""
         import sys
         from pathlib import Path
@@ -135,7 +136,10 @@ def test_warehouse_open_elsewhere_is_an_error_that_says_so(tmp_path: Path) -> No
 
 def test_file_that_is_no_database_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / DATABASE).write_text("this is no database " * 1000, encoding="utf-8")
-    with pytest.raises(WarehouseError, match=f"{tmp_path / DATABASE}' can't be opened"), open_warehouse(tmp_path):
+    with (
+        pytest.raises(WarehouseError, match=f"{tmp_path / DATABASE}' is damaged: .*; restore a backup"),
+        open_warehouse(tmp_path),
+    ):
         pass
 
 

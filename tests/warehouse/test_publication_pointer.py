@@ -178,7 +178,7 @@ def test_manifest_says_which_file_holds_whom(tmp_path: Path) -> None:
     publication = publish_at(tmp_path, "r0", 0)
     (entry,) = publication.entries("recommendations")
     assert (entry.first, entry.last) == ("u00", "u02")
-    assert publication.manifest["format_version"] == "1.1.0"
+    assert publication.manifest["format_version"] == "1.2.0"
     assert publication.as_of == DAY
     empty = publish(tmp_path, [], facts=facts("r1"))
     assert [(one.first, one.last) for one in empty.entries("labels")] == [(None, None)]

@@ -262,7 +262,10 @@ def test_publication_of_an_unknown_version_is_left_to_its_own_nightjar(tmp_path:
     publication = publish(tmp_path, rows_of_all_tables(), facts=facts())
     path = tmp_path / "runs" / "r1" / "manifest.json"
     path.write_text(
-        path.read_text(encoding="utf-8").replace(f'"{SCHEMA_VERSION}"', f'"{version}"', 1), encoding="utf-8"
+        path.read_text(encoding="utf-8").replace(
+            f'"schema_version": "{SCHEMA_VERSION}"', f'"schema_version": "{version}"'
+        ),
+        encoding="utf-8",
     )
     with pytest.raises(PublicationError, match=f"schema version {version}, this Nightjar checks {SCHEMA_VERSION}"):
         verify_publication(tmp_path, publication.publication_id)

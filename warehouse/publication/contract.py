@@ -108,11 +108,15 @@ In `manifest.json`:
   `covered_share_before`; `n_compared`, how many of its recommendations could be given again (the user and the item are active,
   the user has not met the item since), `n_kept`, how many were, `overlap`, their share (null if there are too few to tell), and
   `usual_overlap`, the median of earlier nights.
+- `kept`: the stages of each catalog that this run did not do again, since nothing that they read had changed: `catalog`, `stage`,
+  and `run` and `as_of` of the run that did them. Rows say their own `as_of`.
 - `models`, `labelers`, `costs`: the rankers, who labeled, and the run's requests, tokens and US dollars.
 
 In `latest.json`:
 
 - `publication`, `run`, `as_of`, `published_at`, `schema_version` of the latest, and `since`, when it became the latest.
+- `confirmed`: `run`, `as_of` and `at` of the last run that found the publication to hold. A night on which nothing has changed
+  publishes nothing: it reads the files again, and says so here. A watchdog goes by `confirmed.at`, not by `published_at`.
 - `manifest`, `manifest_sha256`: the path of its manifest, and its checksum.
 - `tables`, `older_tables`: a pattern a table, and of older major versions where there are any.
 - `history[]`: the stays of the kept publications as the latest, newest first: `publication`, `run`, `since`, `until` (null:

@@ -16,7 +16,7 @@ from warehouse.publication.older import OlderTable
 from warehouse.publication.tables import SCHEMA_VERSION, TABLES, Table
 
 FORMAT = "nightjar-publication"
-FORMAT_VERSION = "1.1.0"
+FORMAT_VERSION = "1.2.0"
 """Of the manifest and of latest.json; a manifest without it is 1.0.0. Readers pass over keys that they don't know."""
 
 
@@ -35,7 +35,8 @@ class RunFacts:
     """What the run says of itself; published_at is naive UTC. gates, models and labelers are rows of their tables.
 
     coverage has a row a catalog: catalog, n_users, n_covered, covered_share. comparison has one a catalog that the
-    publication that was the latest shows too: see docs/contract.md. is_backfill: a past day, which never is the latest.
+    publication that was the latest shows too: see docs/contract.md. kept has a row a catalog and stage that an earlier run
+    did: catalog, stage, run, as_of. is_backfill: a past day, which never is the latest.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class RunFacts:
     costs: Mapping[str, Any] = field(default_factory=dict)
     coverage: Sequence[Mapping[str, Any]] = ()
     comparison: Sequence[Mapping[str, Any]] = ()
+    kept: Sequence[Mapping[str, Any]] = ()
     is_backfill: bool = False
 
 
@@ -188,6 +190,7 @@ def build_manifest(
         "costs": dict(facts.costs),
         "coverage": list(facts.coverage),
         "comparison": list(facts.comparison),
+        "kept": list(facts.kept),
         "tables": tables,
     }
     return json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n"
@@ -204,7 +207,7 @@ def read_manifest(published: Path, publication_id: str) -> Publication:
             f"there is no publication {publication_id!r} in {str(published)!r}; it may have been retired: "
             "read latest.json for the current one"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PublicationError(f"manifest {str(path)!r} is not JSON ({error}); publish again") from error
     if (
         not isinstance(manifest, dict)
@@ -212,12 +215,31 @@ def read_manifest(published: Path, publication_id: str) -> Publication:
         or manifest.get("publication") != publication_id
     ):
         raise PublicationError(f"{str(path)!r} is not the manifest of publication {publication_id!r}; publish again")
-    return Publication(
+    publication = Publication(
         published=published,
         publication_id=publication_id,
         manifest=manifest,
         manifest_sha256=hashlib.sha256(text).hexdigest(),
     )
+    _check_shape(publication, path)
+    return publication
+
+
+def _check_shape(publication: Publication, path: Path) -> None:
+    """Raises PublicationError unless all that is read from a manifest is there, and its files lie in the folder."""
+    one = publication
+    try:
+        _ = one.run_id, one.as_of, one.published_at, one.catalogs, one.n_rows + one.n_bytes
+        [int(part) for part in one.schema_version.split(".")]
+        names = [name for table in one.all_tables() for name in (table.folder, *(file.path for file in table.files))]
+        out = [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise PublicationError(
+            f"manifest {str(path)!r} does not hold what a manifest holds ({said}); publish again"
+        ) from error
+    if out:
+        raise PublicationError(f"manifest {str(path)!r} names {out[0]!r}, which lies elsewhere; publish again")
 
 
 def _to_table(name: str, content: Mapping[str, Any]) -> PublishedTable:

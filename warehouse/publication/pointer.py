@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +33,15 @@ class Stay:
     since: datetime
     until: datetime | None
     reason: Reason = "published"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A run that found the latest publication to hold for its day too, so that it published nothing; at is naive UTC."""
+
+    run_id: str
+    as_of: date
+    at: datetime
 
 
 def resolve_latest(published: Path) -> Publication:
@@ -96,12 +105,33 @@ def point_latest(publication: Publication, *, at: datetime | None = None, reason
     write_pointer(publication, extend_history(history, publication, at=at or utc_now(), reason=reason))
 
 
-def write_pointer(publication: Publication, history: Sequence[Stay], *, forgotten: Collection[str] = ()) -> None:
-    """Replace `latest.json`; the stays of forgotten publications are left out of its history."""
+def confirm_pointer(publication: Publication, confirmation: Confirmation) -> None:
+    """Say in the pointer that the publication, which is the latest, holds for another run's day."""
+    write_pointer(publication, read_history(publication.published), confirmation=confirmation)
+
+
+def confirmed_as_of(published: Path) -> date:
+    """The last day for which the latest publication is known to hold. Raises PublicationError if there is none."""
+    content = _read_pointer(published)
+    return date.fromisoformat(content.get("confirmed", content)["as_of"])
+
+
+def write_pointer(
+    publication: Publication,
+    history: Sequence[Stay],
+    *,
+    forgotten: Collection[str] = (),
+    confirmation: Confirmation | None = None,
+) -> None:
+    """Replace `latest.json`; the stays of forgotten publications are left out of its history.
+
+    Without a confirmation the publication's own run is what confirms it.
+    """
     published = publication.published
     kept = [stay for stay in history if stay.publication_id not in forgotten]
     fresh = published / f".{LATEST}"
-    fresh.write_text(json.dumps(_build_pointer(publication, kept), indent=2) + "\n", encoding="utf-8")
+    content = _build_pointer(publication, kept, confirmation)
+    fresh.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     sync_file(fresh)
     os.replace(fresh, published / LATEST)
     sync_folder(published)
@@ -114,7 +144,10 @@ def mend_link(published: Path) -> None:
         _link_latest(published, str(_read_pointer(published)["publication"]))
 
 
-def _build_pointer(publication: Publication, history: Sequence[Stay]) -> dict[str, Any]:
+def _build_pointer(
+    publication: Publication, history: Sequence[Stay], confirmation: Confirmation | None
+) -> dict[str, Any]:
+    of = confirmation or Confirmation(publication.run_id, publication.as_of, publication.published_at)
     older = {
         name: {one.version_folder: f"{one.folder}/*.parquet" for one in found}
         for name in publication.manifest["tables"]
@@ -127,6 +160,7 @@ def _build_pointer(publication: Publication, history: Sequence[Stay]) -> dict[st
         "as_of": publication.manifest["as_of"],
         "published_at": publication.manifest["published_at"],
         "since": _write_time(history[0].since),
+        "confirmed": {"run": of.run_id, "as_of": of.as_of.isoformat(), "at": of.at.isoformat(timespec="seconds") + "Z"},
         "schema_version": publication.schema_version,
         "manifest": manifest_path(publication.publication_id),
         "manifest_sha256": publication.manifest_sha256,

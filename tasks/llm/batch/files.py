@@ -1,20 +1,15 @@
-"""Input files of batches within the provider's limits, and questions put aside on disk. Memory O(rows of one file)."""
+"""Input files of batches within the provider's limits. Memory O(rows of one file)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import pickle
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any
 
 from tasks.llm.batch.book import BatchRow
-
-Q = TypeVar("Q")
 
 
 @dataclass(frozen=True)
@@ -74,29 +69,3 @@ class InputWriter:
         made = InputFile(key, path, len(self._lines), tuple(self._rows))
         self._lines, self._rows, self._n_bytes = [], [], 0
         return made
-
-
-class Spool(Generic[Q]):
-    """Questions put aside in a temporary file until their batch has been answered, in their order."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="nightjar-questions-")  # noqa: SIM115 - closed by __exit__
-        self._n = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def add(self, question: Q) -> None:
-        """Put a question aside."""
-        pickle.dump(question, self._file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._n += 1
-
-    def __iter__(self) -> Iterator[Q]:
-        self._file.seek(0)
-        for _ in range(self._n):
-            yield pickle.load(self._file)

@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import openai
 from pydantic import SecretStr
 
 from tasks.contracts.errors import TerminalError
+from tasks.llm.bounds import TooMuchError, bound_sync, decode_body, split_lines
 from tasks.llm.errors import BusyError, NoAnswerError, RejectedError
 from tasks.llm.responses import RawResponse, read_error
 from tasks.llm.types import Endpoint
@@ -22,6 +25,10 @@ METADATA = "nightjar_batch"
 RETRIES = 5
 CREATE_TRIES = 4
 PAGE = 100
+# What the typed client stumbles over where a reply is HTML, no JSON, or JSON of another shape.
+_ODD_SHAPES = (AttributeError, TypeError, ValueError, KeyError, RecursionError)
+# A server that always has another page is not looked through for ever.
+MOST_LISTED = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,15 @@ class BatchClient:
         self._sleep = sleep
         key = api_key.get_secret_value() if api_key else "no-key"
         self._openai = openai.OpenAI(
-            api_key=key, base_url=endpoint.base_url, timeout=endpoint.timeout_seconds, max_retries=RETRIES
+            api_key=key,
+            base_url=endpoint.base_url,
+            timeout=endpoint.timeout_seconds,
+            max_retries=RETRIES,
+            http_client=openai.DefaultHttpxClient(
+                timeout=endpoint.timeout_seconds,
+                follow_redirects=False,
+                event_hooks=bound_sync(endpoint.timeout_seconds),
+            ),
         )
         if "api.openai.com" not in endpoint.base_url:
             self._openai.organization = self._openai.project = None
@@ -84,7 +99,7 @@ class BatchClient:
         """
         with self._told():
             page = self._openai.batches.list(limit=PAGE)
-            found = [batch for batch in page if (batch.metadata or {}).get(METADATA) == key]
+            found = [batch for batch in islice(page, MOST_LISTED) if (batch.metadata or {}).get(METADATA) == key]
         alive = [
             one for one in map(_describe, reversed(found)) if one.status not in ("failed", "cancelled", "cancelling")
         ]
@@ -116,7 +131,7 @@ class BatchClient:
         with self._told():
             try:
                 with self._openai.files.with_streaming_response.content(file_id) as response:
-                    for line in response.iter_lines():
+                    for line in split_lines(response.iter_bytes()):
                         if line.strip():
                             yield _read_line(line)
             except openai.NotFoundError:
@@ -151,15 +166,17 @@ class BatchClient:
                 error = TerminalError(f'{where}: {error}; use mode = "online", or mend what it says')
         except openai.APIConnectionError:
             error = NoAnswerError(f"{where} can't be reached; run again later")
-        except openai.APIError as failed:
+        except (httpx2.HTTPError, httpx2.StreamError, TooMuchError) as failed:
+            error = NoAnswerError(f"{where} sent a file that can't be read to its end ({type(failed).__name__})")
+        except (openai.APIError, *_ODD_SHAPES) as failed:
             error = NoAnswerError(f"{where} sent what is no reply ({type(failed).__name__})")
         raise error
 
 
-def _read_line(line: str) -> dict[str, Any]:
+def _read_line(line: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except ValueError:
+        row = json.loads(decode_body(line))
+    except (ValueError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
 
@@ -176,9 +193,9 @@ def _describe(batch: Any) -> RemoteBatch:
     told = f"{counts.completed} of {counts.total} answered, {counts.failed} failed" if counts else ""
     errors = [f"line {one.line}: {one.message}" for one in (batch.errors.data or [])] if batch.errors else []
     return RemoteBatch(
-        batch_id=batch.id,
-        status=batch.status,
-        output_file_id=batch.output_file_id or "",
-        error_file_id=batch.error_file_id or "",
+        batch_id=str(batch.id),
+        status=str(batch.status),
+        output_file_id=str(batch.output_file_id or ""),
+        error_file_id=str(batch.error_file_id or ""),
         message="; ".join([*([told] if told else []), *errors[:3]]),
     )

@@ -20,8 +20,9 @@ from pydantic import SecretStr
 from tasks.contracts.errors import UnfinishedError
 from tasks.llm.batch.book import LOST, OPEN, BatchBook, BatchRecord
 from tasks.llm.batch.collect import Collected, collect_rows
-from tasks.llm.batch.files import FileLimits, InputFile, InputWriter, Spool
+from tasks.llm.batch.files import FileLimits, InputFile, InputWriter
 from tasks.llm.batch.remote import BatchClient, RemoteBatch
+from tasks.llm.batch.spool import Spool
 from tasks.llm.batching import Batcher
 from tasks.llm.budget import Budget, Reservation, dearest_case
 from tasks.llm.cache import Keys, ReplyStore

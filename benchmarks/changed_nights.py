@@ -1,0 +1,288 @@
+"""What a night costs when nothing has changed, and when one item and one user in a hundred have: BBC news, and a generated catalog.
+
+    python -m benchmarks.changed_nights --data ../shared/data [--only bbc | generated] [--users 100000 --items 100000] [--small]
+
+Three nights on three days over one warehouse, every stage as `nightly` runs it (flows.stage.run_step, without Prefect's
+server): all is new; nothing has changed; 1 % of the items are new or have another text, and 1 % of the users have five more
+interactions. BBC has 200 simulated users with 20 interactions each, and the model that ships with Nightjar. The generated
+catalog (benchmarks/million_data.py) has its vectors and topics stored, so that it starts at `similar`. Counted are seconds a
+stage, requests, vectors, labels and near pairs made, and whether the published bytes are the same. --small: 300 articles and
+2,000 x 2,000. About 15 minutes on two idle cores for BBC, 20 for 100,000 x 100,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import importlib
+import json
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.million_catalog import make_catalog as make_generated
+from benchmarks.million_data import CATALOG, fill
+from benchmarks.near_duplicates_million import plant
+from flows.stage import run_step
+from tasks.contracts.catalog_file import load_catalog
+from tasks.contracts.context import StepContext
+from tasks.contracts.report import StepReport
+from tasks.keeping import ALL, ORDER
+from tasks.publish import confirm_latest
+from tasks.readers import read_batches
+from tasks.runs import finish_run, start_run
+from tasks.simulation.profiles import simulate_profiles
+from warehouse.connection import open_warehouse
+from warehouse.publication import resolve_latest
+
+DAY = date(2026, 11, 1)
+BBC_STAGES = ("ingest", *ORDER)
+GENERATED_STAGES = ("similar", "relations", "candidates", "train", "score", "evaluate", "publish")
+LABELS = ("enrichments", "topic_labels", "similarity_labels", "judge_labels")
+BBC = Path(__file__).parent.parent / "examples/catalogs/bbc.toml"
+N_USERS, PER_USER, MORE = 200, 20, 5
+PACKAGES = ("sentence-transformers", "torch", "lightgbm", "faiss-cpu", "duckdb", "polars")
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night: seconds by stage, CPU seconds in all, what was made, and a digest of what is published."""
+
+    name: str
+    seconds: dict[str, float]
+    kept: tuple[str, ...]
+    cpu_seconds: float
+    peak_mb: float
+    requests: int
+    made: dict[str, int]
+    bytes_digest: str
+
+    @property
+    def total(self) -> float:
+        """Seconds of all stages."""
+        return sum(self.seconds.values())
+
+
+class Articles:
+    """The files of the BBC catalog, to be changed between nights."""
+
+    def __init__(self, data: Path, folder: Path, *, limit: int | None) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.source = load_catalog(BBC, {"data": str(data.resolve())})
+        frames = [batch.records for batch in read_batches(self.source.items[0], "items")]
+        rows = [row for frame in frames for row in frame.select("item_id", "title", "text").to_dicts()]
+        self.items = rows[:: max(1, len(rows) // limit)] if limit else rows
+        topics = [(topic.name, topic.description) for topic in self.source.taxonomy]
+        self.users = simulate_profiles(N_USERS, topics=topics, seed=1).to_dicts()
+        self.events = [event for number in range(N_USERS) for event in self._reads(number, PER_USER, DAY)]
+
+    def _reads(self, number: int, n: int, before: date) -> list[tuple[str, str, str, str]]:
+        rng = np.random.default_rng((3, number, n))
+        chosen = rng.choice(len(self.items), size=n, replace=False)
+        user = str(self.users[number]["user_id"])
+        return [
+            (
+                user,
+                str(self.items[at]["item_id"]),
+                "read",
+                f"{before - timedelta(days=1 + int(rng.integers(60)))}T10:00:00",
+            )
+            for at in chosen
+        ]
+
+    def change(self) -> None:
+        """1 % of the items: half of them new, half with another text; 1 % of the users: five more interactions."""
+        n = max(2, len(self.items) // 100)
+        for row in self.items[:: len(self.items) // (n // 2)][: n // 2]:
+            row["text"] = f"{row['text']} It was reported again a day later."
+        new = [
+            {**row, "item_id": f"new-{row['item_id']}", "text": f"{row['text'][300:]}"}
+            for row in self.items[7 : 7 + n // 2]
+        ]
+        self.items += new
+        for number in range(max(1, N_USERS // 100)):
+            self.events += self._reads(number, MORE, DAY)
+
+    def save(self) -> Path:
+        """Write all; the catalog file."""
+        (self.folder / "items.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in self.items), encoding="utf-8"
+        )
+        (self.folder / "users.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in self.users), encoding="utf-8"
+        )
+        with (self.folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("user", "item", "event", "at"), *self.events])
+        topics = "".join(
+            f"[[taxonomy]]\nname = {json.dumps(one.name)}\ndescription = {json.dumps(one.description)}\n"
+            for one in self.source.taxonomy
+        )
+        columns = ", ".join(f'{name} = "{name}"' for name in self.users[0])
+        file_ = self.folder / "bbc.toml"
+        file_.write_text(
+            'name = "bbc"\n[[items]]\nformat = "jsonl"\npath = "items.jsonl"\n'
+            'columns = { item_id = "item_id", title = "title", text = "text" }\n'
+            '[[users]]\nformat = "jsonl"\npath = "users.jsonl"\n'
+            f"columns = {{ {columns} }}\n"
+            '[[interactions]]\nformat = "csv"\npath = "events.csv"\n'
+            'columns = { user_id = "user", item_id = "item", event = "event", occurred_at = "at" }\n'
+            f'[events]\nread = 1.0\n[relevance]\ntruth = ["judge", "interactions"]\ngrades = {{ read = 2 }}\n{topics}',
+            encoding="utf-8",
+        )
+        return file_
+
+
+def run_night(name: str, context: StepContext, stages: Sequence[str]) -> Night:
+    """The stages as nightly runs them."""
+    names = [context.catalog.name]
+    start_run(context.folder, context.run_id, as_of=context.as_of, catalogs=names, code_version="benchmark")
+    reports: dict[str, StepReport] = {}
+    seconds: dict[str, float] = {}
+    spent = time.process_time()
+    for stage in stages:
+        clock = time.perf_counter()
+        module, step = ("quality", "check_ingest") if stage == "ingest gate" else (stage, stage)
+        body: Callable[[StepContext], StepReport] = getattr(importlib.import_module(f"tasks.{module}"), step).fn
+        ending = {"name": ALL, "confirm": confirm_latest} if stage == "publish" else {}
+        reports[stage] = run_step(stage, body, context, keeps=True, **ending)  # type: ignore[arg-type]
+        seconds[stage] = time.perf_counter() - clock
+    cpu = time.process_time() - spent
+    finish_run(context.folder, context.run_id, status="completed", message="", peak_rss_mb=0.0)
+    return Night(
+        name,
+        seconds,
+        tuple(stage for stage, report in reports.items() if report.kept_from),
+        cpu,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        sum(report.requests for report in reports.values()),
+        count_made(context),
+        digest_published(context.folder / "published"),
+    )
+
+
+def count_made(context: StepContext) -> dict[str, int]:
+    """Rows that this run has added, by table."""
+    tables = ("embeddings", *LABELS, "similar_pairs")
+    query = " union all ".join(f"select '{table}', count(*) from {table} where run_id = $run_id" for table in tables)
+    with open_warehouse(context.folder, read_only=True) as warehouse:
+        return dict(warehouse.connection.execute(query, {"run_id": context.run_id}).fetchall())
+
+
+def digest_published(published: Path) -> str:
+    """Of the path and the bytes of every file of the latest publication."""
+    latest = resolve_latest(published)
+    total = hashlib.sha256(latest.publication_id.encode())
+    for table in latest.all_tables():
+        for file in table.files:
+            total.update(hashlib.sha256((published / file.path).read_bytes()).digest())
+    return total.hexdigest()[:16]
+
+
+def run_bbc(root: Path, data: Path, *, small: bool) -> list[Night]:
+    """The three nights of BBC news."""
+    articles = Articles(data, root / "catalog", limit=300 if small else None)
+
+    def context(number: int) -> StepContext:
+        catalog = load_catalog(articles.save())
+        day = DAY + timedelta(days=number)
+        return StepContext(f"n{number}", catalog, root / "warehouse", day, threads=os.cpu_count() or 1)
+
+    nights = [run_night("all new", context(1), BBC_STAGES), run_night("nothing changed", context(2), BBC_STAGES)]
+    articles.change()
+    return [*nights, run_night("1 % changed", context(3), BBC_STAGES)]
+
+
+def run_generated(root: Path, *, n_users: int, n_items: int) -> list[Night]:
+    """The three nights of the generated catalog."""
+    folder = root / "warehouse"
+    fill(folder, n_users=n_users, n_items=n_items)
+    base = StepContext(
+        "n1", make_generated(per_source=100, total=100, exact_up_to=100_000), folder, DAY, memory_limit_mb=4096,
+        threads=os.cpu_count() or 1,
+    )  # fmt: skip
+    nights = [
+        run_night("all new", base, GENERATED_STAGES),
+        run_night("nothing changed", replace(base, run_id="n2", as_of=DAY + timedelta(days=1)), GENERATED_STAGES),
+    ]
+    plant(folder, n_items=n_items, step=100, offset=1, prefix="y")
+    with open_warehouse(folder, memory_limit_mb=4096) as warehouse:
+        warehouse.connection.execute(
+            "insert into interactions by name select catalog, user_id, item_id, event, timestamp '2026-11-02' as occurred_at,"
+            " timestamp '2026-11-02' as first_seen_at from interactions where user_id in"
+            " (select user_id from users where hash(user_id) % 100 = 0) qualify row_number() over"
+            " (partition by user_id order by item_id) <= $n",
+            {"n": MORE},
+        )
+    changed = replace(base, run_id="n3", as_of=DAY + timedelta(days=2))
+    return [*nights, run_night("1 % changed", changed, GENERATED_STAGES)]
+
+
+def describe(title: str, nights: Sequence[Night]) -> list[str]:
+    """The part of a page that tells of three nights."""
+    full = nights[0]
+    lines = [
+        f"## {title}\n",
+        f"| stage | {' | '.join(night.name for night in nights)} |",
+        f"|---|{'---|' * len(nights)}",
+    ]
+    for stage in full.seconds:
+        cells = [f"{night.seconds[stage]:.1f}{' kept' if stage in night.kept else ''}" for night in nights]
+        lines.append(f"| {stage} | {' | '.join(cells)} |")
+    rows = {
+        "**seconds in all**": [f"**{night.total:.1f}**" for night in nights],
+        "**of the full night**": [f"**{night.total / full.total:.1%}**" for night in nights],
+        "CPU seconds": [f"{night.cpu_seconds:.1f} ({night.cpu_seconds / full.cpu_seconds:.1%})" for night in nights],
+        "peak memory so far, MiB": [f"{night.peak_mb:.0f}" for night in nights],
+        "requests": [str(night.requests) for night in nights],
+        **{f"{table} made": [f"{night.made[table]:,}" for night in nights] for table in full.made},
+        "published bytes": [
+            "-",
+            *("the same" if one.bytes_digest == full.bytes_digest else "new" for one in nights[1:]),
+        ],
+    }
+    return [*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()), ""]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder with bbc-news-summary.zip")
+    parser.add_argument("--only", choices=("bbc", "generated"))
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/changed_nights.md"))
+    given = parser.parse_args(arguments)
+    clock, parts = time.perf_counter(), []
+    with tempfile.TemporaryDirectory() as root:
+        if given.only != "generated":
+            nights = run_bbc(Path(root) / "bbc", given.data, small=given.small)
+            parts += describe(f"BBC news, {N_USERS} simulated users", nights)
+        if given.only != "bbc":
+            n_users, n_items = (2000, 2000) if given.small else (given.users, given.items)
+            nights = run_generated(Path(root) / "generated", n_users=n_users, n_items=n_items)
+            parts += describe(f"{CATALOG}: {n_users:,} users, {n_items:,} items, from stored vectors on", nights)
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    head = [
+        "# Nights on which little has changed\n",
+        f"`python -m benchmarks.changed_nights`, {(time.perf_counter() - clock) / 60:.0f} minutes. Python"
+        f" {platform.python_version()}, {os.cpu_count()} CPUs, {packages}. Seconds are those of the stages, as a night's"
+        " summary has them. Each night is of the next day.\n",
+    ]
+    given.output.write_text("\n".join([*head, *parts]), encoding="utf-8")
+    print("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The bare calls of benchmarks/million_night.py: faiss, LightGBM and pyarrow on the arrays of the stages, and nothing else.
+
+Only the calls are timed; what they are given is made by the code of the stages, before and between.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import faiss
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from benchmarks.million_catalog import make_context
+from tasks.contracts.catalog import Catalog
+from tasks.loading.arrays import FOR_FEATURES, load_catalog_arrays, load_facts, load_shard
+from tasks.loading.history import make_history
+from tasks.loading.serving_model import serving_model
+from tasks.ranking.features import build_features
+from tasks.ranking.lambdamart import feature_matrix
+from tasks.ranking.model import load_ranker
+from tasks.retrieval.approximate_search import ApproximateSearch, measure_recall
+from tasks.retrieval.build import item_search_of
+from tasks.retrieval.dense_history import DenseHistory
+from tasks.retrieval.exact_search import ExactSearch
+from warehouse.connection import open_warehouse
+from warehouse.outputs import latest_output
+
+SEARCHED_USERS = 50_000
+"""Queries are those of so many users at most, drawn evenly; the time is multiplied up to all."""
+
+RECALL_QUERIES = 500
+BARE_ROWS = 400_000
+
+
+def search_all(folder: Path, catalog: Catalog, *, threads: int) -> dict[str, Any]:
+    """Search the users' interests as deep as the stage does; recall is of RECALL_QUERIES of them against exact search."""
+    context = make_context(folder, catalog, threads=threads)
+    with open_warehouse(folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
+        make_history(warehouse, context)
+        users = warehouse.query("queries/active_users", user_space=catalog.user_space)["user_id"]
+        step = max(1, len(users) // SEARCHED_USERS)
+        chosen = users.gather_every(step)[:SEARCHED_USERS].to_list()
+        arrays = load_catalog_arrays(warehouse, context, fold=None)
+        shard = load_shard(warehouse, context, arrays.index, user_ids=chosen, fold=None)
+    source = next(one for one in arrays.sources if isinstance(one, DenseHistory))
+    search = item_search_of(arrays.sources)
+    if not isinstance(search, ApproximateSearch):
+        raise SystemExit("the catalog is small enough for exact search; make it larger")
+    queries = source.queries_of(shard).vectors
+    n_seen = int(np.diff(shard.seen_indptr).max())
+    depth = 2 ** int(np.ceil(np.log2(catalog.candidates.per_source + n_seen + 1)))
+    faiss.omp_set_num_threads(threads)
+    clock, cpu = time.monotonic(), time.process_time()
+    search.search_cells(queries, depth)
+    seconds, cpu_seconds = time.monotonic() - clock, time.process_time() - cpu
+    scale = len(users) / len(chosen)
+    sample = queries[np.random.default_rng(3).permutation(len(queries))[:RECALL_QUERIES]]
+    exact = ExactSearch(arrays.index.vectors, arrays.index.is_active & arrays.index.has_vector)
+    return {
+        "seconds": seconds * scale, "cpu": cpu_seconds * scale, "queries": round(len(queries) * scale), "depth": depth,
+        "searched": len(queries), "recall": measure_recall(search, exact, sample, catalog.candidates.per_source),
+        "told_recall": search.index_recall, "probed_share": search.probed_share,
+    }  # fmt: skip
+
+
+def predict_all(folder: Path, catalog: Catalog, *, threads: int) -> dict[str, Any]:
+    """Predict BARE_ROWS rows of the first shard again and again, until there are as many rows as candidates."""
+    context = make_context(folder, catalog, threads=threads)
+    with open_warehouse(folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
+        make_history(warehouse, context)
+        paths = latest_output(warehouse, catalog=catalog.name, stage="candidates", needs="candidates")
+        rows = pl.read_parquet(paths[0])
+        arrays = load_catalog_arrays(warehouse, context, fold=None, only=FOR_FEATURES)
+        facts = load_facts(warehouse, context, arrays, fold=None)
+        users = rows["user_id"].unique().sort().to_list()
+        shard = load_shard(warehouse, context, arrays.index, user_ids=users, fold=None)
+        found = serving_model(warehouse, context)
+    if found is None:
+        raise SystemExit("no model was trained")
+    n_rows = int(pl.scan_parquet(paths).select(pl.len()).collect().item())
+    rows = rows.head(BARE_ROWS)
+    kept = rows["user_id"].unique()
+    features = build_features(rows, catalog=arrays.index, shard=shard, facts=facts, as_of=context.as_of_end)
+    ranker = load_ranker(found[1])
+    values = feature_matrix(features, ranker.feature_names)
+    models = [lgb.Booster(model_str=text) for text in ranker.model_texts]
+    clock, cpu, done = time.monotonic(), time.process_time(), 0
+    while done < min(n_rows, 10 * BARE_ROWS):
+        for model in models:
+            model.predict(values, num_threads=threads)
+        done += len(values)
+    scale = n_rows / done
+    return {
+        "seconds": (time.monotonic() - clock) * scale, "cpu": (time.process_time() - cpu) * scale, "rows": n_rows,
+        "predicted": done, "features": values.shape[1], "trees": ranker.n_trees, "users": len(kept),
+    }  # fmt: skip
+
+
+def write_all(folder: Path) -> dict[str, Any]:
+    """Write the rows of the published table recommendations, file by file, as they lie there."""
+    latest = json.loads((folder / "published/latest.json").read_text())
+    files = sorted((folder / "published/recommendations/v1" / f"run={latest['publication']}").glob("*.parquet"))
+    target, seconds, cpu, n_rows = folder / "bare.parquet", 0.0, 0.0, 0
+    writer: pq.ParquetWriter | None = None
+    for path in files:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=BARE_ROWS):
+            clock, used = time.monotonic(), time.process_time()
+            writer = writer or pq.ParquetWriter(target, batch.schema, compression="zstd")
+            writer.write_batch(batch)
+            seconds, cpu, n_rows = (
+                seconds + time.monotonic() - clock,
+                cpu + time.process_time() - used,
+                n_rows + len(batch),
+            )
+    if writer is not None:
+        writer.close()
+    n_bytes = target.stat().st_size
+    target.unlink()
+    return {"seconds": seconds, "cpu": cpu, "rows": n_rows, "mb": n_bytes / 1e6}

@@ -1,0 +1,63 @@
+"""Dot products of many pairs of vectors without a copy of the larger side; shared by the rooms that compare vectors."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+FloatMatrix = NDArray[np.float32]
+FloatVector = NDArray[np.float64]
+IntVector = NDArray[np.int64]
+
+DECIMALS = 6
+RUN_ITEMS = 32
+BLOCK_RUNS = 4096
+"""Runs that are scored at once: what is copied for them fits the processor's cache, and memory that was used before."""
+
+
+def run_dots(
+    left: FloatMatrix,
+    left_rows: IntVector,
+    right: FloatMatrix,
+    right_rows: IntVector,
+    *,
+    starts: IntVector,
+    lengths: IntVector,
+) -> FloatVector:
+    """For each run r the dots of left[left_rows[r]] with right[right_rows[starts[r] : starts[r] + lengths[r]]], end to end.
+
+    Runs may overlap: several queries of a user are several runs over the same items, which then lie in the cache. Both
+    matrices have d columns of 32-bit floats; sums are made in 32 bits, always in the same order, and rounded to DECIMALS, so
+    that a pair's dot is the same in any company. O(dots * d), memory O(dots).
+    """
+    left, right = np.ascontiguousarray(left, dtype=np.float32), np.ascontiguousarray(right, dtype=np.float32)
+    n_parts = -(-lengths // RUN_ITEMS)
+    part_of = np.arange(int(n_parts.sum())) - np.repeat(np.cumsum(n_parts) - n_parts, n_parts)
+    part_starts = np.repeat(starts, n_parts) + part_of * RUN_ITEMS
+    part_rows = np.repeat(left_rows, n_parts)
+    part_sizes = np.minimum(np.repeat(lengths, n_parts) - part_of * RUN_ITEMS, RUN_ITEMS)
+    part_first = np.repeat(np.cumsum(lengths) - lengths, n_parts) + part_of * RUN_ITEMS
+    scores = np.empty(int(lengths.sum()), dtype=np.float32)
+    columns = np.arange(RUN_ITEMS)
+    found = np.zeros((BLOCK_RUNS, RUN_ITEMS), dtype=np.float32)
+    for start in range(0, len(part_rows), BLOCK_RUNS):
+        part = slice(start, start + BLOCK_RUNS)
+        is_there = columns < part_sizes[part, None]
+        places = np.where(is_there, part_starts[part, None] + columns, 0)
+        # A negative number is skipped.
+        ids = np.where(is_there, right_rows[places], -1).astype(np.int64)
+        asked = np.ascontiguousarray(left[part_rows[part]])
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+            faiss.swig_ptr(found), faiss.swig_ptr(asked), faiss.swig_ptr(right), faiss.swig_ptr(ids),
+            left.shape[1], len(ids), RUN_ITEMS,
+        )  # fmt: skip
+        # Parts lie end to end: those of a run behind one another, runs in their order.
+        stop = int(part_first[part][-1] + part_sizes[part][-1])
+        scores[int(part_first[start]) : stop] = found[: len(ids)][is_there]
+    return np.asarray(np.round(scores.astype(np.float64), DECIMALS), dtype=np.float64)
+
+
+def use_one_thread() -> None:
+    """Let this thread's own searches and dots run on it alone: for a thread that works beside others."""
+    faiss.omp_set_num_threads(1)

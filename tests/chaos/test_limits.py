@@ -1,0 +1,80 @@
+"""A full disk, a limit on files, a limit on memory, a folder that is read-only: one clear line, and nothing is lost.
+
+Each fault meets the night at a kind of write; then the warehouse opens, and the same command, with room again, goes on. The
+long form tries every stage and many sizes.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.chaos.disks import small_disk, write_protected
+from tests.chaos.driver import BALLAST, FAILED, Fault, fill_disk
+from tests.chaos.nights import assert_opens, assert_same, copy_of, run_tonight, said_by
+from tests.night import STAGES, Nights
+from warehouse.connection import open_warehouse
+
+DISK_MB = 256
+FULL = "the disk is full"
+FAULTS = {
+    Fault("embed", "insert embeddings", kind="full"): FULL,
+    Fault("judge", "begin", kind="database memory", size=1 << 20): "the memory is used up",
+    Fault(
+        "candidates", "shard", 2, kind="file size", size=512
+    ): "a file would become larger than this process may write",
+    Fault("train", "replace", kind="full"): FULL,
+    Fault("publish", "rename", kind="full"): FULL,
+}
+
+
+def test_limits_of_the_machine_are_said_in_a_line_and_made_good(
+    tmp_path: Path, yesterday: Nights, undisturbed: Nights, forking: ForkServerContext
+) -> None:
+    with small_disk(tmp_path / "disk", mb=DISK_MB) as disk:
+        nights = copy_of(yesterday, disk)
+        for fault, line in FAULTS.items():
+            code = run_tonight(nights, forking, fault)
+            (disk / BALLAST).unlink(missing_ok=True)
+            assert_stopped(nights, fault, code, line)
+            nights.n_runs += 1
+        with write_protected(disk):
+            code = run_tonight(nights, forking)
+            assert_stopped(nights, Fault("", "begin", kind="read-only"), code, "read-only", is_writable=False)
+        assert run_tonight(nights, forking) == 0, said_by(nights)
+        assert_same(nights, undisturbed)
+
+
+def assert_stopped(nights: Nights, fault: Fault, code: int | None, line: str, *, is_writable: bool = True) -> None:
+    """The run failed with one line that names the mend, and left a warehouse that opens."""
+    said = said_by(nights)
+    # What little memory is left may last for a stage or two.
+    reached = STAGES[STAGES.index(fault.stage) :] if fault.kind == "database memory" else [fault.stage]
+    assert code == FAILED, (fault, code, said)
+    assert said["stage"] in reached, (fault, said)
+    told = said["line"] or ""
+    assert line in told, (fault, said)
+    assert "\n" not in told
+    if is_writable:
+        assert "the same command goes on from there" in told
+        assert_opens(nights)
+
+
+@pytest.mark.parametrize("size", [0, 1 << 20])
+def test_warehouse_that_fills_its_disk_while_it_is_closed_opens_again(
+    tmp_path: Path, yesterday: Nights, size: int
+) -> None:
+    """What is committed lies in the log until the database is closed; then there may be no room for it."""
+    with small_disk(tmp_path / "disk", mb=DISK_MB) as disk:
+        nights = copy_of(yesterday, disk)
+        before = nights.value("select count(*) from items")
+        with suppress(duckdb.IOException), open_warehouse(nights.folder) as warehouse:
+            warehouse.connection.execute("create table filler as select md5(range::text) as t from range(100_000)")
+            fill_disk(disk / BALLAST, left=size)
+        (disk / BALLAST).unlink()
+        assert nights.value("select count(*) from filler") == 100_000
+        assert nights.value("select count(*) from items") == before
