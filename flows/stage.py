@@ -192,6 +192,7 @@ def make_context(request: RunRequest, settings: Settings, file: Path, catalog: C
         is_strict=request.strict,
         refit_topics=request.refit_topics,
         is_backfill=request.is_backfill,
+        keeps=request.keeps,
         pool=current_pool(),
     )
     check_labelers(context)

@@ -4,13 +4,14 @@ Each row read ends as exactly one of stored, quarantined (with place, reason and
 counts of a run say so. Rows stream into staging tables of DuckDB, which spill to disk; what they become is decided by
 sql/ingest/ in one transaction, so that a killed run leaves the catalog as it was. Sources that hold what they held when
 they were last read are not read again, and one that changes while it is read stops the run before anything is stored.
-Time O(rows log rows) for the duplicate check, memory O(batch) beside what DuckDB's limit allows it.
+Time O(rows log rows) for the duplicate check, memory O(two batches) beside what DuckDB's limit allows it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 import polars as pl
@@ -22,6 +23,7 @@ from tasks.readers import Batch, Look, look_at, read_batches
 from tasks.running import task
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
+from warehouse.repeats import note_repeats
 
 BATCH_ROWS = 5000
 BLOCK_ROWS = 400_000
@@ -121,21 +123,43 @@ def _find_unchanged(warehouse: Warehouse, context: StepContext, looks: Mapping[K
 
 def _stage_kind(warehouse: Warehouse, context: StepContext, kind: Kind) -> int:
     seen = 0
+    files: dict[str, int] = {}
     sources: tuple[SourceConfig, ...] = getattr(context.catalog, kind)
     size = BLOCK_ROWS if kind == "interactions" else BATCH_ROWS
     for source in sources:
         read = read_batches(source, kind, events=context.catalog.event_names, batch_rows=size)
-        for batch in _gather(_limited(read, context.limit), size):
-            rows = batch.records
+        batches = _gather(_limited(read, context.limit), size)
+        for batch in _read_ahead(batches) if kind == "interactions" else batches:
             if kind == "interactions":
-                rows = rows.with_columns(pl.col("occurred_at").dt.replace_time_zone(None))
+                _stage_interactions(warehouse, batch.records, files)
             else:
-                rows = rows.with_row_index("seq", offset=seen).with_columns(pl.col("seq").cast(pl.Int64))
-            warehouse.insert(f"staged_{kind}", rows)
+                rows = batch.records.with_row_index("seq", offset=seen).with_columns(pl.col("seq").cast(pl.Int64))
+                warehouse.insert(f"staged_{kind}", rows)
             if batch.bad:
                 warehouse.insert("staged_bad", pl.DataFrame([{"kind": kind, **asdict(bad)} for bad in batch.bad]))
             seen += batch.records.height + len(batch.bad)
     return seen
+
+
+def _stage_interactions(warehouse: Warehouse, records: pl.DataFrame, files: dict[str, int]) -> None:
+    """Stage records with their file's number in `files`, to which new ones are added; DuckDB would copy its name for each."""
+    new = [file for file in records["file"].unique(maintain_order=True) if file not in files]
+    files.update({file: len(files) + index for index, file in enumerate(new)})
+    if new:
+        rows = [(files[file], file) for file in new]
+        warehouse.insert("staged_files", pl.DataFrame(rows, schema=["file_number", "file"], orient="row"))
+    numbers = pl.col("file").replace_strict(files, return_dtype=pl.Int32).alias("file_number")
+    times = pl.col("occurred_at").dt.replace_time_zone(None)
+    warehouse.insert("staged_interactions", records.with_columns(numbers, times).drop("file"))
+
+
+def _read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; the next one is read while one is stored."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = pool.submit(next, batches, None)
+            yield batch
 
 
 def _gather(batches: Iterator[Batch], size: int) -> Iterator[Batch]:
@@ -190,6 +214,7 @@ def _store(warehouse: Warehouse, context: StepContext, *, kept: Mapping[Kind, st
     warehouse.run("ingest/sort_users")
     warehouse.run("ingest/store_users", now=now, origin="source", **scope, **space)
     has_user_source = bool(catalog.users)
+    note_repeats(warehouse)
     warehouse.run("ingest/drop_interactions", catalog=catalog.name, has_user_source=has_user_source, **space)
     warehouse.run("ingest/store_interactions", catalog=catalog.name, now=now)
     warehouse.run("ingest/store_unlisted_users", now=now, has_user_source=has_user_source, **scope, **space)

@@ -23,8 +23,10 @@ from tasks.running import task
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.errors import PublicationError
+from warehouse.ordering import are_files_ordered
 from warehouse.outputs import latest_output, sweep_outputs
 from warehouse.publication import (
+    TABLES,
     CatalogFacts,
     Confirmation,
     Publication,
@@ -183,7 +185,9 @@ def _rows(warehouse: Warehouse, catalogs: list[dict[str, Any]]) -> Iterator[Tabl
     for row in catalogs:
         catalog = row["catalog"]
         files = latest_output(warehouse, catalog=catalog, stage="recommendations", needs="score")
-        yield TableRows("recommendations", catalog, (pl.read_parquet(path) for path in files))
+        # Shards are of whole users and follow one another; only where they don't must all rows be sorted.
+        is_ordered = are_files_ordered(files, TABLES["recommendations"].sorted_by)
+        yield TableRows("recommendations", catalog, (pl.read_parquet(path) for path in files), is_ordered=is_ordered)
         for table in STREAMED_TABLES:
             yield TableRows(table, catalog, warehouse.stream(f"published/{table}", rows=50_000, catalog=catalog))
         run_id = row["measured_run"] or ""

@@ -103,7 +103,7 @@ def load_ranking_kit(warehouse: Warehouse, context: StepContext, ranker: Trained
 def _parts(warehouse: Warehouse, context: StepContext, paths: Sequence[Path]) -> Iterator[RankingPart]:
     for path in paths:
         candidates = pl.read_parquet(path)
-        ids = candidates["user_id"].unique().sort().to_list()
+        ids = candidates["user_id"].rle().struct.field("value").unique().sort().to_list()
         users = read_shard_inputs(warehouse, context, user_ids=ids, fold=None)
         rows = warehouse.query("queries/shard_interests", user_space=context.catalog.user_space, user_ids=ids)
         yield RankingPart(users, candidates, dict(zip(rows["user_id"], rows["interests"].to_list(), strict=True)))

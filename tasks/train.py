@@ -20,10 +20,13 @@ from tasks.contracts.errors import StepError, TooFewLabelsError
 from tasks.contracts.report import StepReport
 from tasks.gates import summarize_features
 from tasks.gating import check_suite
+from tasks.keeping import code_digest
 from tasks.loading.history import make_history
 from tasks.loading.holdout_features import write_features
 from tasks.loading.learning_rows import MAX_ROWS, LearningRows, read_rows
+from tasks.loading.retraining import ATTACHMENT, learnt_now, why_champion_stays
 from tasks.ranking.feature_table import FEATURE_NAMES, FEATURES, SOURCES
+from tasks.ranking.learnt import Learnt
 from tasks.ranking.model import TrainedRanker, dump_ranker, load_ranker, train_ranker
 from tasks.ranking.model_card import CardFacts, count_rows, write_card
 from tasks.ranking.promotion import Decision, decide_promotion, set_apart
@@ -53,7 +56,8 @@ class Made:
 def train(context: StepContext) -> StepReport:
     """Build features, check them, train and store the ranker, and decide whether it serves.
 
-    With too few labels no model is made and the report says so: `score` then serves the champion, or the fusion.
+    With too few labels no model is made and the report says so: `score` then serves the champion, or the fusion. Nor is one
+    made in a night that changes little of what the champion has learnt (see tasks/loading/retraining).
     """
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
@@ -64,6 +68,10 @@ def train(context: StepContext) -> StepReport:
         try:
             check_splits(rows.splits)
             blank = _check_features(warehouse, context, shards)
+            learnt = learnt_now(warehouse, context, rows, code=code_digest())
+            stays = why_champion_stays(warehouse, context, learnt)
+            if stays:
+                return StepReport(stage="train", catalog=context.catalog.name, rows_in=rows.n_rows, notes=(stays,))
             whole = None
             if pool and rows.dropped["beyond_row_limit"]:
                 whole = spread_training(warehouse, context, shards, pool=pool)
@@ -72,7 +80,7 @@ def train(context: StepContext) -> StepReport:
             return StepReport(
                 stage="train", catalog=context.catalog.name, rows_in=rows.n_rows, notes=(f"no new model: {error}",)
             )
-        model_id, decision = _store(warehouse, context, rows, made, blank)
+        model_id, decision = _store(warehouse, context, rows, made, blank, learnt)
     return StepReport(
         stage="train",
         catalog=context.catalog.name,
@@ -116,7 +124,7 @@ def _make_ranker(context: StepContext, rows: LearningRows, whole: SpreadTraining
 
 
 def _store(
-    warehouse: Warehouse, context: StepContext, rows: LearningRows, made: Made, blank: Sequence[str]
+    warehouse: Warehouse, context: StepContext, rows: LearningRows, made: Made, blank: Sequence[str], learnt: Learnt
 ) -> tuple[str, Decision | None]:
     """Store the model with its card, its picture and the decision.
 
@@ -157,6 +165,7 @@ def _store(
         attachments={
             "card.md": write_card(made.ranker, facts).encode(),
             "shap.png": draw_explanation(explained, title=title),
+            ATTACHMENT: learnt.text().encode(),
         },
     )
     return model_id, decision

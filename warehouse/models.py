@@ -121,6 +121,12 @@ def model_of_run(warehouse: Warehouse, *, catalog: str, run_id: str) -> tuple[st
     return model_id, _read_checked(warehouse.folder / file, sha256)
 
 
+def read_attachment(warehouse: Warehouse, *, catalog: str, model_id: str, ending: str) -> bytes:
+    """What store_model wrote beside a model; nothing where it is not there."""
+    path = warehouse.folder / "models" / catalog / f"{model_id}.{ending}"
+    return path.read_bytes() if path.exists() else b""
+
+
 def champion_id(warehouse: Warehouse, *, catalog: str) -> str | None:
     """The champion's id alone, also where its file is damaged; None if the catalog has none."""
     found: str | None = warehouse.value("queries/latest_model", catalog=catalog)

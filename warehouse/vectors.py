@@ -19,15 +19,24 @@ def fill_vectors(warehouse: Warehouse, name: str, keys: pl.Series, **values: Any
 
     The statement's other column has the keys. Read as a stream: one copy of the vectors is in memory, and a batch.
     """
-    places = pl.DataFrame({"key": keys}).with_row_index("place")
+    if keys.is_empty():
+        return None
+    # Sorted once: to join each batch with all keys would take time that grows with their square.
+    order = keys.arg_sort()
+    ordered = keys.gather(order)
     filled: NDArray[np.float32] | None = None
     for batch in warehouse.batches(name, rows=BATCH_ROWS, **values):
-        table = pa.Table.from_batches([batch])
-        frame, vectors = _split(table)
+        frame, vectors = _split(pa.Table.from_batches([batch]))
         if filled is None:
             filled = np.zeros((len(keys), vectors.shape[1]), dtype=np.float32)
-        wanted = frame.select(pl.first().alias("key")).with_row_index("row").join(places, on="key")
-        filled[wanted["place"].to_numpy()] = vectors[wanted["row"].to_numpy()]
+        found = frame.to_series()
+        at = ordered.search_sorted(found).clip(upper_bound=len(ordered) - 1)
+        is_wanted = (ordered.gather(at) == found).to_numpy()
+        places = order.gather(at).to_numpy()
+        if is_wanted.all():
+            filled[places] = vectors
+        else:
+            filled[places[is_wanted]] = vectors[is_wanted]
     return filled
 
 

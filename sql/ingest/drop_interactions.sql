@@ -1,17 +1,12 @@
 -- purpose: which staged interactions are not taken over: exact duplicates, and those that point to nothing known
 -- grain: one row per dropped interaction; place is its rowid among the staged
 create or replace temp table dropped_interactions as
-with repeated as (
-    select hash(user_id, item_id, event, value, occurred_at) as row_hash
-    from staged_interactions
-    group by row_hash
-    having count(*) > 1
-),
 -- Few rows share their hash with another: only these are compared by what they hold.
-copies as (
+with copies as (
     select staged.rowid as place
     from staged_interactions as staged
-    semi join repeated on repeated.row_hash = hash(staged.user_id, staged.item_id, staged.event, staged.value, staged.occurred_at)
+    semi join repeated_hashes
+        on repeated_hashes.row_hash = hash(staged.user_id, staged.item_id, staged.event, staged.value, staged.occurred_at)
     qualify row_number() over (partition by user_id, item_id, event, value, occurred_at order by staged.rowid) > 1
 ),
 known_items as (

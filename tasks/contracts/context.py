@@ -80,6 +80,7 @@ class StepContext:
     endpoints are those of the installation by name; endpoint is the one that a catalog means by "auto" and "openai".
     limit is the most rows read from each source, for a trial. shard_users is how many users are held in memory at once.
     keep_hours is how long a publication stays at least after it was the latest; is_backfill: the run makes up for a past day.
+    keeps: what has not changed, or not enough, need not be made again.
     publish_to are the addresses that get a copy of what is published.
     progress is called with (done, total or None) while a step works. pool: workers elsewhere, None: this process alone.
     """
@@ -106,6 +107,7 @@ class StepContext:
     is_strict: bool = False
     refit_topics: bool = False
     is_backfill: bool = False
+    keeps: bool = False
     progress: Progress = ignore_progress
     pool: ShardPool | None = None
     reports: tuple[StepReport, ...] = ()

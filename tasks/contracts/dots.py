@@ -32,6 +32,10 @@ def run_dots(
     that a pair's dot is the same in any company. O(dots * d), memory O(dots).
     """
     left, right = np.ascontiguousarray(left, dtype=np.float32), np.ascontiguousarray(right, dtype=np.float32)
+    width = _even_width(lengths)
+    if width:
+        scores = _even_dots(left, left_rows, right, right_rows, starts=starts, length=int(lengths[0]), width=width)
+        return np.asarray(np.round(scores.astype(np.float64), DECIMALS), dtype=np.float64)
     n_parts = -(-lengths // RUN_ITEMS)
     part_of = np.arange(int(n_parts.sum())) - np.repeat(np.cumsum(n_parts) - n_parts, n_parts)
     part_starts = np.repeat(starts, n_parts) + part_of * RUN_ITEMS
@@ -56,6 +60,39 @@ def run_dots(
         stop = int(part_first[part][-1] + part_sizes[part][-1])
         scores[int(part_first[start]) : stop] = found[: len(ids)][is_there]
     return np.asarray(np.round(scores.astype(np.float64), DECIMALS), dtype=np.float64)
+
+
+def _even_width(lengths: IntVector) -> int:
+    """Into parts of how many items all runs can be cut without a rest; 0 where they are not of one length, or too short."""
+    if not len(lengths) or (lengths != lengths[0]).any():
+        return 0
+    return next((width for width in range(2 * RUN_ITEMS, RUN_ITEMS // 2 - 1, -1) if lengths[0] % width == 0), 0)
+
+
+def _even_dots(
+    left: FloatMatrix,
+    left_rows: IntVector,
+    right: FloatMatrix,
+    right_rows: IntVector,
+    *,
+    starts: IntVector,
+    length: int,
+    width: int,
+) -> NDArray[np.float32]:
+    """The dots of runs of one length, which need no marks of what is there."""
+    parts = length // width
+    scores = np.empty((len(left_rows) * parts, width), dtype=np.float32)
+    step = max(1, BLOCK_RUNS // parts)
+    for start in range(0, len(left_rows), step):
+        stop = min(start + step, len(left_rows))
+        ids = right_rows[starts[start:stop, None] + np.arange(length)].astype(np.int64, copy=False)
+        asked = left[np.repeat(left_rows[start:stop], parts)]
+        found = scores[start * parts : stop * parts]
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+            faiss.swig_ptr(found), faiss.swig_ptr(asked), faiss.swig_ptr(right), faiss.swig_ptr(ids.reshape(-1, width)),
+            left.shape[1], len(found), width,
+        )  # fmt: skip
+    return scores.ravel()
 
 
 def use_one_thread() -> None:

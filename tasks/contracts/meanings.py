@@ -137,6 +137,9 @@ MEANINGS: Mapping[str, str] = {
     "ranking.validation_share": "share of users that decide when training stops",
     "ranking.test_share": "share of users that the ranker never sees and that `evaluate` measures",
     "ranking.max_users": "of more users with truth so many are learnt from and measured: all with labels, the others by hash",
+    "ranking.retrain_share": "of the labelled pairs, how many must have changed since the champion was made for a night to make a"
+    " new model",
+    "ranking.retrain_days": "after how many days a night makes a new model whatever has changed; 0: every night",
     "ranking.seed": "of the split, the shuffles and the bootstrap; another seed moves users between splits",
     "relevance.truth": "what may say that an item is relevant; where both know a pair, the first wins",
     "relevance.weights": "what a pair counts in training, by its truth",

@@ -121,7 +121,8 @@ class RankingConfig(Section):
 
     Of more than max_users users with truth so many are learnt from and measured. tuning_trials 0 takes the parameters as
     they stand. A new model is promoted unless it is worse than the champion on
-    the validation users with `promotion_level` confidence.
+    the validation users with `promotion_level` confidence. A night makes none while less than retrain_share of the
+    labelled pairs has changed and the champion is younger than retrain_days; 0 of either makes one every night.
     """
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
@@ -132,6 +133,8 @@ class RankingConfig(Section):
     tuning_trials: Annotated[int, Field(ge=0, le=1000)] = 0
     tuning_seconds: Annotated[float, Field(gt=0)] = 600.0
     promotion_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    retrain_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    retrain_days: Annotated[int, Field(ge=0, le=365)] = 7
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
     max_users: Annotated[int, Field(ge=100)] = 25_000

@@ -20,7 +20,7 @@ from tasks.contracts.context import StepContext
 OPERATIONAL = frozenset(
     {
         "run_id", "catalog", "folder", "as_of", "catalog_file", "code_version", "limit", "memory_limit_mb", "keep_runs",
-        "keep_publications", "keep_hours", "publish_to", "is_strict", "is_backfill", "progress", "reports", "pool",
+        "keep_publications", "keep_hours", "publish_to", "is_strict", "is_backfill", "keeps", "progress", "reports", "pool",
     }
 )  # fmt: skip
 """Fields of the context that say where, when and how a stage runs. All others may shape what it makes."""

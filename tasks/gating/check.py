@@ -72,11 +72,12 @@ def evaluate_suite(
     frames: Mapping[str, pl.DataFrame],
     values: Mapping[str, Any],
 ) -> list[ExpectationResult]:
-    """The results of a suite; reads the audits that it looks at, with what they need of values, and writes nothing."""
+    """The results of a suite; reads the audits that it looks at and frames lacks, with what they need of values. Writes nothing."""
     expectations = build_suite(suite, gates, topics=topics, top_n=top_n)
     read = {
         audit: warehouse.query(f"audits/{audit}", **{name: values[name] for name in names})
         for audit, names in audits_of(expectations).items()
+        if audit not in frames
     }
     return run_suite(suite, {**read, **frames}, expectations)
 

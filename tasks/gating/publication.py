@@ -82,17 +82,24 @@ def _inspect_catalog(
     gates, top_n, notes = _thresholds(warehouse, name, catalog)
     files = [str(path) for path in publication.files(TABLE, catalog=name)]
     values = {"catalog": name, "files": files, "as_of_end": _end_of(_day_of(files) or publication.as_of)}
-    summary = warehouse.query("audits/recommendation_summary", catalog=name, files=files).row(0, named=True)
-    coverage = {"catalog": name, **{key: summary[key] for key in ("n_users", "n_covered", "covered_share")}}
+    summary = warehouse.query("audits/recommendation_summary", catalog=name, files=files)
+    told = summary.row(0, named=True)
+    coverage = {"catalog": name, **{key: told[key] for key in ("n_users", "n_covered", "covered_share")}}
     comparison = None
     if before is None or name not in before.catalogs:
         notes += (f"no earlier publication of {name} to compare with: coverage and overlap are not checked",)
     else:
         comparison, more = _compare(warehouse, publication, before, coverage, values)
         notes += more
-    frame = pl.DataFrame([comparison] if comparison else [{}], schema=SCHEMA)
+    compared = pl.DataFrame([comparison] if comparison else [{}], schema=SCHEMA)
     results = evaluate_suite(
-        "publication", warehouse, gates=gates, topics=(), top_n=top_n, frames={COMPARISON: frame}, values=values
+        "publication",
+        warehouse,
+        gates=gates,
+        topics=(),
+        top_n=top_n,
+        frames={COMPARISON: compared, "recommendation_summary": summary},
+        values=values,
     )
     return Findings(name, results, coverage, comparison, notes)
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from tasks.ranking.inputs import FloatVector, ItemFacts, LabelMatrix, PairRows, ShardArrays
-from tasks.ranking.pair_runs import find_entries, look_up
+from tasks.ranking.pair_runs import LabelEntries, find_entries, look_up
 
 LIFT_PRIOR = 0.02
 """Added to both shares of a lift, so that a label of few choices says little."""
@@ -34,30 +34,48 @@ def user_shares(shard: ShardArrays, labels: LabelMatrix) -> sparse.csr_matrix:
 
 
 def label_affinity(shares: sparse.csr_matrix, labels: LabelMatrix, rows: PairRows) -> FloatVector:
-    """sum over labels of user share * item share, in [0, 1]; NaN where user or item has no label. O(pairs * labels)."""
+    """share_affinity of the pairs. O(pairs * labels)."""
     entries = find_entries(labels.shares, rows)
-    held = look_up(shares, rows.users[entries.pairs], entries.columns)
+    return share_affinity(shares, entries, look_up(shares, rows.users[entries.pairs], entries.columns), rows)
+
+
+def share_affinity(shares: sparse.csr_matrix, entries: LabelEntries, held: FloatVector, rows: PairRows) -> FloatVector:
+    """sum over labels of user share * item share, in [0, 1]; NaN where user or item has no label.
+
+    shares: (u, l). entries: the labels of each pair's item, held: of each of them the user's share.
+    """
     affinity = np.round(entries.sum_up(entries.shares * held), DECIMALS)
     has_both = (np.diff(shares.indptr) > 0)[rows.users] & entries.has_any()
     return np.where(has_both, affinity, np.nan)
 
 
-def label_lift(
-    shares: sparse.csr_matrix, labels: LabelMatrix, n_interactions: FloatVector, rows: PairRows
+def share_lift(
+    shares: sparse.csr_matrix, entries: LabelEntries, held: FloatVector, rows: PairRows, *, overall: FloatVector
 ) -> FloatVector:
     """Mean over the item's labels of log(user's share / share of all choices), both drawn to each other by LIFT_PRIOR.
 
-    NaN where user or item has no label. Unlike label_affinity it does not grow with a label that everybody chooses.
-    n_interactions: (n,). O(entries of labels + pairs * labels).
+    NaN where user or item has no label. Unlike the affinity it does not grow with a label that everybody chooses.
+    overall: (l,) of choices_by_label; the others as in share_affinity.
     """
-    chosen = np.asarray(n_interactions @ labels.shares).ravel()
-    overall = chosen / max(float(chosen.sum()), 1.0)
-    entries = find_entries(labels.shares, rows)
-    held = look_up(shares, rows.users[entries.pairs], entries.columns)
     lifts = np.log((held + LIFT_PRIOR) / (overall[entries.columns] + LIFT_PRIOR))
     found, sizes = entries.sum_up(entries.shares * lifts), entries.sum_up(entries.shares)
     has_both = (np.diff(shares.indptr) > 0)[rows.users] & (sizes > 0)
     return np.where(has_both, np.round(found / np.where(sizes > 0, sizes, 1.0), DECIMALS), np.nan)
+
+
+def label_lift(
+    shares: sparse.csr_matrix, labels: LabelMatrix, n_interactions: FloatVector, rows: PairRows
+) -> FloatVector:
+    """share_lift of the pairs. n_interactions: (n,). O(entries of labels + pairs * labels)."""
+    entries = find_entries(labels.shares, rows)
+    held = look_up(shares, rows.users[entries.pairs], entries.columns)
+    return share_lift(shares, entries, held, rows, overall=choices_by_label(labels, n_interactions))
+
+
+def choices_by_label(labels: LabelMatrix, n_interactions: FloatVector) -> FloatVector:
+    """(l,): each label's share of all choices. n_interactions: (n,). O(entries of labels)."""
+    chosen = np.asarray(n_interactions @ labels.shares).ravel()
+    return np.asarray(chosen / max(float(chosen.sum()), 1.0))
 
 
 def profile_shares(shard: ShardArrays, facts: ItemFacts) -> sparse.csr_matrix:

@@ -1,6 +1,6 @@
 """From the ranker's scores to the list that is served: one of each near-duplicate group, diverse, of the user's own mix.
 
-With diversity, calibration and exploration_slots 0 it is exactly `take_top`. Else the POOL best of a user are arranged
+With diversity, calibration and exploration_slots 0 it is what `take_top` takes. Else the POOL best of a user are arranged
 by `greedy`, and the last places go to `exploration`. Frames in, frames out. Time O(users * top_n * pool * (d + topics)),
 memory O(rows + BLOCK_CELLS).
 """
@@ -14,17 +14,20 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tasks.contracts.errors import StepError
 from tasks.contracts.recommending import RecommendConfig
 from tasks.ranking.affinity import user_shares
 from tasks.ranking.exploration import fill_slots
 from tasks.ranking.greedy import Pools, pick_in_turn, scale_within
-from tasks.ranking.inputs import CatalogArrays, IntVector, LabelMatrix, ShardArrays, locate_pairs
-from tasks.ranking.top_n import take_top
+from tasks.ranking.inputs import CatalogArrays, FloatVector, IntVector, LabelMatrix, PairRows, ShardArrays, locate_pairs
+from tasks.ranking.top_n import BestRows, take_best
 
 POOL = 100
 """How many of a user's best are arranged, or twice top_n where that is more."""
 
 BLOCK_CELLS = 16_000_000
+LAST = (1 << 32) - 1
+"""Where a row without a place in the fused list stands among equal scores."""
 
 
 @dataclass(frozen=True)
@@ -53,50 +56,67 @@ def arrange_lists(
     Of near-duplicates the best stays. propensity: the chance with which the source exploration drew the row, null for
     rows that it did not draw. seed: of the draw that fills the slots. Raises StepError on a missing score or unknown id.
     """
-    known = {*scored.columns, "propensity", "rank"}
     rows = locate_pairs(scored, user_ids=shard.user_ids, item_ids=catalog.item_ids)
-    scored = scored.with_columns(
-        pl.Series("group_code", catalog.group_codes[rows.items]),
-        pl.Series("user_row", rows.users),
-        pl.Series("item_row", rows.items),
-    )
-    if "propensity" not in scored.columns:
-        scored = scored.with_columns(propensity=pl.lit(None, dtype=pl.Float64))
+    scores = _known_scores(scored)
+    groups = catalog.group_codes[rows.items]
+    ties = [rows.items]
+    if "fused_rank" in scored.columns:
+        ties.insert(0, scored["fused_rank"].fill_null(LAST).cast(pl.Int64).to_numpy())
     is_arranged = config.diversity > 0 or config.calibration > 0
-    best = take_top(scored, n=max(POOL, 2 * config.top_n) if is_arranged else config.top_n)
+    n = max(POOL, 2 * config.top_n) if is_arranged else config.top_n
+    is_shared = (np.bincount(catalog.group_codes) > 1)[groups]
+    best = take_best(rows.users, scores, groups, is_shared=is_shared, ties=ties, n=n)
     if is_arranged:
-        best = _arrange(best, catalog=catalog, shard=shard, topics=topics, config=config)
-    filled = fill_slots(
-        best,
-        scored,
-        slots=min(config.exploration_slots, config.top_n),
-        top_n=config.top_n,
-        seed=seed,
-    )
-    lengths = filled.frame.group_by("user_id").len()["len"]
-    n_users = scored["user_id"].n_unique()
-    n_short = int((lengths < config.top_n).sum()) + n_users - len(lengths)
-    return Arrangement(filled.frame.drop(set(filled.frame.columns) - known), n_short, filled.n_unfilled)
+        best = _arrange(best, rows, scores, catalog=catalog, shard=shard, topics=topics, config=config)
+    lists = scored[best.rows].with_columns(pl.Series("rank", best.ranks, dtype=pl.UInt32))
+    users, n_unfilled = rows.users[best.rows], 0
+    slots = min(config.exploration_slots, config.top_n)
+    if slots and "propensity" in scored.columns:
+        coded = scored.with_columns(pl.Series("group_code", groups))
+        with_groups = lists.with_columns(pl.Series("group_code", groups[best.rows]))
+        filled = fill_slots(with_groups, coded, slots=slots, top_n=config.top_n, seed=seed)
+        lists, n_unfilled = filled.frame.drop("group_code"), filled.n_unfilled
+    else:
+        lists, n_unfilled = lists.with_columns(propensity=pl.lit(None, dtype=pl.Float64)), slots * len(np.unique(users))
+    lengths = lists.group_by("user_id").len()["len"]
+    n_short = int((lengths < config.top_n).sum()) + len(np.unique(rows.users)) - len(lengths)
+    return Arrangement(lists, n_short, n_unfilled)
+
+
+def _known_scores(scored: pl.DataFrame) -> FloatVector:
+    """(rows,) the scores. Raises StepError where one is missing."""
+    bad = scored["score"].is_nan() | scored["score"].is_null()
+    if bad.any():
+        item = scored.filter(bad)["item_id"][0]
+        raise StepError(f"item {item!r} has no score; score every row before the top is taken")
+    return scored["score"].cast(pl.Float64).to_numpy()
 
 
 def _arrange(
-    best: pl.DataFrame, *, catalog: CatalogArrays, shard: ShardArrays, topics: LabelMatrix, config: RecommendConfig
-) -> pl.DataFrame:
+    best: BestRows,
+    pairs: PairRows,
+    scores: FloatVector,
+    *,
+    catalog: CatalogArrays,
+    shard: ShardArrays,
+    topics: LabelMatrix,
+    config: RecommendConfig,
+) -> BestRows:
     """The first top_n of each user in the order of the greedy pass; best is sorted by user and rank."""
-    if best.is_empty():
+    if not len(best.rows):
         return best
-    rows = locate_pairs(best, user_ids=shard.user_ids, item_ids=catalog.item_ids)
+    rows = PairRows(pairs.users[best.rows], pairs.items[best.rows])
     starts = np.flatnonzero(np.r_[True, rows.users[1:] != rows.users[:-1]])
     sizes = np.diff(np.r_[starts, len(rows)])
     of_user = np.repeat(np.arange(len(starts)), sizes)
-    relevance = scale_within(best["score"].cast(pl.Float64).to_numpy(), of_user, len(starts))
+    relevance = scale_within(scores[best.rows], of_user, len(starts))
     shares = _distributions(topics)
     wanted = user_shares(shard, LabelMatrix(topics.names, shares))[rows.users[starts]]
     width, depth = int(sizes.max()), catalog.vectors.shape[1] + shares.shape[1]
     # One width whatever the block: the same list comes out in whatever company a user is arranged.
     width = max(width, POOL)
     block = max(1, BLOCK_CELLS // (width * depth))
-    parts = []
+    parts, ranks = [], []
     for start in range(0, len(starts), block):
         stop = min(start + block, len(starts))
         places = starts[start:stop, None] + np.arange(width)
@@ -112,8 +132,8 @@ def _arrange(
         picked = pick_in_turn(pools, n=config.top_n, diversity=config.diversity, calibration=config.calibration)
         taken = starts[start:stop, None] + picked
         parts.append(taken[picked >= 0])
-    arranged = best[np.concatenate(parts)]
-    return arranged.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("user_id"))
+        ranks.append(np.broadcast_to(np.arange(1, config.top_n + 1), picked.shape)[picked >= 0])
+    return BestRows(best.rows[np.concatenate(parts)], np.concatenate(ranks))
 
 
 def _distributions(topics: LabelMatrix) -> sparse.csr_matrix:

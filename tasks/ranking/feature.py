@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -19,3 +20,8 @@ class Feature:
     source: str
     known: str
     direction: int = 0
+
+
+def names_of(features: Iterable[Feature]) -> list[str]:
+    """Their names, in order."""
+    return [feature.name for feature in features]

@@ -16,20 +16,21 @@ NEWEST = 100
 BLOCK_DOTS = 1_000_000
 DECIMALS = 6
 
+COSINE_NAMES = ("history_max_cosine", "history_mean_cosine", "disliked_max_cosine")
+
 
 def history_cosines(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) -> dict[str, FloatVector]:
     """Cosines of items and the user's newest history items: highest and mean of the liked, highest of the disliked.
 
     NaN where there is nothing to compare. O(pairs * min(history, NEWEST) * d); memory BLOCK_DOTS cosines, or one user's.
     """
-    names = ("history_max_cosine", "history_mean_cosine", "disliked_max_cosine")
-    found = {name: np.full(len(rows), np.nan) for name in names}
+    found = {name: np.full(len(rows), np.nan) for name in COSINE_NAMES}
     users, entries = newest_entries(shard)
     has_vector = np.asarray(shard.item_vectors.any(axis=1))[shard.history_rows[entries]]
     users, entries = users[has_vector], entries[has_vector]
     is_liked = shard.history_weights[entries] > 0
     runs = find_runs(rows.users)
-    for chosen, names_of in ((is_liked, names[:2]), (~is_liked, names[2:])):
+    for chosen, names_of in ((is_liked, COSINE_NAMES[:2]), (~is_liked, COSINE_NAMES[2:])):
         for places, best, mean in _compare(shard, catalog, rows, runs, users[chosen], entries[chosen]):
             for name, values in zip(names_of, (best, mean), strict=False):
                 found[name][places] = values

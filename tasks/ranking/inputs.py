@@ -275,8 +275,11 @@ def locate_pairs(frame: pl.DataFrame, *, user_ids: pl.Series, item_ids: pl.Serie
     """
     if "item_row" in frame.columns:
         return PairRows(frame["user_row"].to_numpy(), frame["item_row"].to_numpy())
-    users = _positions(frame["user_id"], user_ids, "shard")
-    return PairRows(users, _positions(frame["item_id"], item_ids, "index"))
+    # Rows of a user lie together as a rule: only one of them is looked up.
+    runs = frame["user_id"].rle().struct
+    users = _positions(runs.field("value").alias("user_id"), user_ids, "shard")
+    of_row = np.repeat(users, runs.field("len").to_numpy())
+    return PairRows(of_row, _positions(frame["item_id"], item_ids, "index"))
 
 
 def _positions(ids: pl.Series, known: pl.Series, place: str) -> IntVector:

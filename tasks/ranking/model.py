@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tasks.contracts.errors import StepError
 from tasks.contracts.recommending import RankingConfig
 from tasks.ranking.feature_table import DIRECTIONS, FEATURE_NAMES
-from tasks.ranking.features import check_features
+from tasks.ranking.features import check_features, check_names
 from tasks.ranking.gains import check_grades, ndcg_by_user
 from tasks.ranking.lambdamart import (
     Fit,
@@ -27,8 +27,10 @@ from tasks.ranking.lambdamart import (
     fit_until_best,
     make_dataset,
     predict,
+    predict_columns,
     ranker_params,
     usable_rows,
+    used_features,
 )
 from tasks.ranking.training_rows import drop_flat_queries
 
@@ -130,6 +132,19 @@ def score_rows(ranker: TrainedRanker, features: pl.DataFrame, *, n_threads: int 
     """The model's score of each row of features; only their order within a user means anything. O(rows * trees)."""
     check_features(features, ranker.feature_names)
     return predict(ranker.model_texts, feature_matrix(features, ranker.feature_names), n_threads=n_threads)
+
+
+def used_by(ranker: TrainedRanker) -> frozenset[str]:
+    """The names of the features that the ranker's trees ask for."""
+    return used_features(ranker.model_texts, ranker.feature_names)
+
+
+def score_columns(
+    ranker: TrainedRanker, columns: Mapping[str, NDArray[np.float64]], *, n_rows: int
+) -> NDArray[np.float64]:
+    """score_rows of features as they are computed, of which those that no tree asks for may be missing (see used_by)."""
+    check_names(columns, tuple(sorted(used_by(ranker))))
+    return predict_columns(ranker.model_texts, columns, ranker.feature_names, n_rows=n_rows)
 
 
 def dump_ranker(ranker: TrainedRanker) -> str:

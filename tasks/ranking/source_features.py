@@ -47,22 +47,25 @@ SOURCE_FEATURES: tuple[Feature, ...] = (
 )
 
 
-def source_columns(candidates: pl.DataFrame, rows: PairRows) -> dict[str, FloatVector]:
-    """The columns of SOURCE_FEATURES; NaN for a source that is not configured. O(rows) a source."""
+def source_columns(candidates: pl.DataFrame, rows: PairRows, names: frozenset[str]) -> dict[str, FloatVector]:
+    """Those of SOURCE_FEATURES that names has; NaN for a source that is not configured. O(rows) a source."""
     runs = find_runs(rows.users)
     is_candidate = candidates["fused_rank"].is_not_null().to_numpy()
-    columns: dict[str, FloatVector] = {}
+    fused: tuple[str, ...] = ("fused_score", "fused_rank", "n_sources")
+    columns = {name: _values(candidates, name) for name in fused if name in names}
     for source in SOURCES:
-        names = (f"{source}_score", f"{source}_z", f"{source}_ratio", f"{source}_rank")
-        if names[0] in candidates.columns:
-            score = _values(candidates, names[0])
-            standard, ratio = _compare(score, is_candidate, runs)
-            values = (score, standard, ratio, _values(candidates, names[3]))
-        else:
-            blank = np.full(len(rows), np.nan)
-            values = (blank, blank, blank, blank)
-        columns |= dict(zip(names, values, strict=True))
-    return columns | {name: _values(candidates, name) for name in ("fused_score", "fused_rank", "n_sources")}
+        score, standard, ratio, rank = (f"{source}_{kind}" for kind in ("score", "z", "ratio", "rank"))
+        wanted = names.intersection((score, standard, ratio, rank))
+        if score not in candidates.columns:
+            columns |= dict.fromkeys(wanted, np.full(len(rows), np.nan))
+            continue
+        if wanted - {rank}:
+            columns[score] = _values(candidates, score)
+        if wanted - {score, rank}:
+            columns[standard], columns[ratio] = _compare(columns[score], is_candidate, runs)
+        if rank in wanted:
+            columns[rank] = _values(candidates, rank)
+    return columns
 
 
 def standardise_column(candidates: pl.DataFrame, values: FloatVector, rows: PairRows) -> FloatVector:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+import numpy as np
 import polars as pl
 
 from tasks.readers.normalise import batch_rows, map_event, normalise_row, to_frame
@@ -21,6 +22,7 @@ from tasks.readers.rows import BadRow, Batch, RawRow, UnfitRowError, show, to_ba
 
 # Outer white space is cut off an id, and these can't stand in one; see has_control_characters.
 _UNFIT_ID = "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u2028\u2029\ufeff]|^\\s|\\s$"
+_FIRST_VISIBLE, _LAST_VISIBLE = np.uint8(ord("!")), np.uint8(ord("~"))
 _NUMBER = r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?$"
 _EPOCH = r"^[0-9]{9,16}$"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -116,15 +118,24 @@ def _column(field: Field, frame: pl.DataFrame, plan: Plan) -> tuple[pl.Expr, pl.
     if field.name == "event":
         return _events(frame.select(column.alias("event"))["event"], field, plan)
     if field.kind == "id":
-        return _ids(column, dtype)
+        return _ids(frame, column, dtype)
     return _numbers(column, dtype) if field.kind == "number" else _times(frame, column, dtype)
 
 
-def _ids(column: pl.Expr, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+def _ids(frame: pl.DataFrame, column: pl.Expr, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
     text = column.cast(pl.String)
     if dtype.is_integer():
         return text, pl.lit(True)
+    if dtype == pl.String() and _is_visible(frame.select(column.alias("id"))["id"]):
+        return text, text != ""
     return text, (~text.str.contains(_UNFIT_ID) & (text != "")) if dtype == pl.String() else pl.lit(False)
+
+
+def _is_visible(values: pl.Series) -> bool:
+    """Whether texts hold nothing but visible ASCII: no blank, no control character; looked at as one piece of bytes."""
+    text = values.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[-1]
+    shifted = np.frombuffer(text or b"", np.uint8) - _FIRST_VISIBLE
+    return not shifted.size or bool(shifted.max() <= _LAST_VISIBLE - _FIRST_VISIBLE)
 
 
 def _events(values: pl.Series, field: Field, plan: Plan) -> tuple[pl.Expr, pl.Expr]:

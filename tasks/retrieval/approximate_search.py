@@ -11,16 +11,19 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
-from tasks.retrieval.exact_search import ExactSearch, next_power, query_blocks
+from tasks.retrieval.exact_search import TIE_SLACK, ExactSearch, next_power, query_blocks
 from tasks.retrieval.item_index import BoolVector, FloatMatrix, FloatVector, IntVector, unit_rows
 from tasks.retrieval.source import SCORE_DECIMALS
-from tasks.retrieval.vector_search import Hits, VectorSearch, pair_dots
+from tasks.retrieval.vector_search import Hits, Near, VectorSearch, join_near, pair_dots
 
 TARGET_RECALL = 0.97
 SAMPLE_QUERIES = 400
-TRAINING_VECTORS_PER_CELL = 40
-TRAINING_ROUNDS = 10
-"""More rounds move the cells' centres hardly any more, and the number of cells looked into is measured afterwards."""
+MIN_VECTORS_PER_CELL = 40
+TRAINING_VECTORS_PER_CELL = 20
+TRAINING = ((2, 4), (1, 1))
+"""Every 2nd vector of the sample for 4 rounds, then each for 1: more moves no recall, which is measured afterwards."""
+LOOKED_AT = 8
+"""Groups of cells in which a vector looks for its own; that of the nearest centre nearly always is among them."""
 ADDED_AT_ONCE = 50_000
 DEEPER = 4
 SEED = 7
@@ -30,8 +33,8 @@ class ApproximateSearch:
     """Search among the rows of `vectors` (n, d) that `searchable` (n,) allows, as ExactSearch, of which it finds most.
 
     depth is how deep the recall is measured. samples (s, d): queries like those to come; without them items and means
-    of two items stand in. About 4 sqrt(n) cells. Building: O(sqrt(n) * sample * d * rounds + n sqrt(n) d); memory:
-    n d bytes beside the vectors, and a training sample of 160 sqrt(n) vectors while building.
+    of two items stand in. About 4 sqrt(n) cells. Building: O(n d) to train, for the sample is of 80 sqrt(n) vectors, and
+    O(n sqrt(cells) d) to add; memory: n (d + 4) bytes beside the vectors, and the sample while building.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class ApproximateSearch:
         self._all = vectors
         self._positions = np.flatnonzero(searchable)
         self._index = _build_index(vectors, self._positions)
+        self._losses = _measure_losses(self._index, vectors, self._positions)
         queries = _sample_queries(vectors, self._positions, samples)
         truth = _true_scores(vectors, self._positions, queries, depth)
         self._probes = 1
@@ -64,10 +68,19 @@ class ApproximateSearch:
 
         A query that finds too little in its cells looks into DEEPER times as many. O(q * probed share * n d).
         """
+        near = self.find(queries, depth)
+        return Hits(near.queries, near.items, self.score(queries, near.queries, near.items))
+
+    def score(self, queries: FloatMatrix, rows: IntVector, items: IntVector) -> FloatVector:
+        """See VectorSearch."""
+        return pair_dots(queries, rows, self._all, items)
+
+    def find(self, queries: FloatMatrix, depth: IntVector) -> Near:
+        """The hits of search with the scores of 8 bits a number, which are off by what rounding took from the item."""
         n = len(self._positions)
         wanted = np.minimum(depth, n)
         fetch = next_power(wanted + 1, n)
-        found = [Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+        found: list[Near] = []
         pending, probes = np.flatnonzero(wanted > 0), self._probes
         while len(pending):
             again = []
@@ -77,29 +90,33 @@ class ApproximateSearch:
                     found.append(hits)
                     again.append(rows[~is_done])
             pending, probes = np.concatenate(again), min(probes * DEEPER, self._index.nlist)
-        return Hits(
-            np.concatenate([hits.queries for hits in found]),
-            np.concatenate([hits.items for hits in found]),
-            np.concatenate([hits.scores for hits in found]),
-        )
+        return join_near(found)
 
-    def search_cells(self, queries: FloatMatrix, size: int, *, probes: int | None = None) -> IntVector:
-        """(q, size): places of what faiss finds in so many cells around each query (None: as many as were chosen), -1 for none."""
+    def search_cells(
+        self, queries: FloatMatrix, size: int, *, probes: int | None = None
+    ) -> tuple[FloatMatrix, IntVector]:
+        """Scores and places (q, size) of what faiss finds in so many cells around each query (None: as many as were chosen).
+
+        A place of -1: there is no more.
+        """
         parameters = faiss.SearchParametersIVF()
         parameters.nprobe = self._probes if probes is None else probes
-        _, places = self._index.search(np.ascontiguousarray(queries), size, params=parameters)
-        return np.asarray(places, dtype=np.int64)
+        scores, places = self._index.search(np.ascontiguousarray(queries), size, params=parameters)
+        return np.asarray(scores, dtype=np.float32), np.asarray(places, dtype=np.int64)
 
     def _search_block(
         self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, *, size: int, probes: int
-    ) -> tuple[Hits, BoolVector]:
-        places = self.search_cells(queries[rows], size, probes=probes)
+    ) -> tuple[Near, BoolVector]:
+        scores, places = self.search_cells(queries[rows], size, probes=probes)
         is_found = places >= 0
         is_done = (is_found.sum(axis=1) >= wanted[rows]) | (probes == self._index.nlist)
         is_kept = is_found & is_done[:, None]
-        hit_queries = np.repeat(rows, is_kept.sum(axis=1))
-        hit_items = self._positions[places[is_kept]]
-        return Hits(hit_queries, hit_items, pair_dots(queries, hit_queries, self._all, hit_items)), is_done
+        n_kept = is_kept.sum(axis=1)
+        found = places[is_kept]
+        # |q . x - q . y| <= |q| |x - y| (Cauchy and Schwarz); and TIE_SLACK for the last bits of the sums.
+        lengths = np.linalg.norm(queries[rows], axis=1)
+        slack = self._losses[found] * np.repeat(lengths, n_kept) + np.float32(TIE_SLACK)
+        return Near(np.repeat(rows, n_kept), self._positions[found], scores[is_kept], slack), is_done
 
 
 def choose_search(
@@ -146,7 +163,8 @@ def _true_scores(vectors: FloatMatrix, positions: IntVector, queries: FloatMatri
     for start in range(0, len(positions), ADDED_AT_ONCE):
         found = queries @ vectors[positions[start : start + ADDED_AT_ONCE]].T
         best = np.concatenate([best, found], axis=1)
-        best = -np.partition(-best, min(k, best.shape[1]) - 1, axis=1)[:, :k]
+        n_kept = min(k, best.shape[1])
+        best = np.partition(best, best.shape[1] - n_kept, axis=1)[:, -n_kept:]
     ordered = -np.sort(-best, axis=1)
     # As the scores that are compared with them are.
     return list(np.round(ordered.astype(np.float64), SCORE_DECIMALS))
@@ -164,17 +182,58 @@ def _sample_queries(vectors: FloatMatrix, positions: IntVector, samples: FloatMa
 
 def _build_index(vectors: FloatMatrix, positions: IntVector) -> faiss.IndexIVFScalarQuantizer:
     n, width = len(positions), vectors.shape[1]
-    n_cells = max(1, min(round(4 * np.sqrt(n)), n // TRAINING_VECTORS_PER_CELL))
-    quantizer = faiss.IndexFlatIP(width)
-    index = faiss.IndexIVFScalarQuantizer(
-        quantizer, width, n_cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-    )
-    index.cp.seed = SEED
-    index.cp.spherical = True
-    index.cp.niter = TRAINING_ROUNDS
+    n_cells = max(1, min(round(4 * np.sqrt(n)), n // MIN_VECTORS_PER_CELL))
     draw = np.random.default_rng(SEED)
-    sample = positions[np.sort(draw.permutation(n)[: n_cells * TRAINING_VECTORS_PER_CELL])]
-    index.train(np.ascontiguousarray(vectors[sample]))
+    sample = vectors[positions[np.sort(draw.permutation(n)[: n_cells * TRAINING_VECTORS_PER_CELL])]]
+    cells = _train_cells(sample, n_cells)
+    index = faiss.IndexIVFScalarQuantizer(
+        cells, width, n_cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    # The cells are there: only the ranges of the numbers are learnt.
+    index.train(sample)
+    groups = _group_cells(cells)
     for start in range(0, n, ADDED_AT_ONCE):
-        index.add(np.ascontiguousarray(vectors[positions[start : start + ADDED_AT_ONCE]]))
+        block = np.ascontiguousarray(vectors[positions[start : start + ADDED_AT_ONCE]])
+        _, own = groups.search(block, 1)
+        if (own < 0).any():
+            # Of many equal vectors the groups around may be empty.
+            _, own = cells.search(block, 1)
+        index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(own))
     return index
+
+
+def _train_cells(sample: FloatMatrix, n_cells: int) -> faiss.IndexFlatIP:
+    """The cells' centres, by spherical k-means."""
+    cells = faiss.IndexFlatIP(sample.shape[1])
+    centres: FloatVector | None = None
+    for step, rounds in TRAINING:
+        clustering = faiss.Clustering(sample.shape[1], n_cells)
+        clustering.seed, clustering.spherical, clustering.niter = SEED, True, rounds
+        clustering.min_points_per_centroid = 1
+        if centres is not None:
+            faiss.copy_array_to_vector(centres, clustering.centroids)
+        clustering.train(np.ascontiguousarray(sample[::step]), cells)
+        centres = faiss.vector_to_array(clustering.centroids)
+    return cells
+
+
+def _group_cells(cells: faiss.IndexFlatIP) -> faiss.IndexIVFFlat:
+    """The cells' centres as an index of their own, so that a vector is not compared with each of them."""
+    n_groups = max(1, min(round(2 * np.sqrt(cells.ntotal)), cells.ntotal // 2))
+    groups = faiss.IndexIVFFlat(faiss.IndexFlatIP(cells.d), cells.d, n_groups, faiss.METRIC_INNER_PRODUCT)
+    groups.cp.seed, groups.cp.spherical, groups.cp.min_points_per_centroid = SEED, True, 1
+    centres = cells.reconstruct_n(0, cells.ntotal)
+    groups.train(centres)
+    groups.add(centres)
+    groups.nprobe = LOOKED_AT
+    return groups
+
+
+def _measure_losses(index: faiss.IndexIVFScalarQuantizer, vectors: FloatMatrix, positions: IntVector) -> FloatMatrix:
+    """(n,) how far each vector lies from what 8 bits a number keep of it."""
+    losses = np.empty(len(positions), dtype=np.float32)
+    for start in range(0, len(positions), ADDED_AT_ONCE):
+        part = positions[start : start + ADDED_AT_ONCE]
+        lost = index.reconstruct_n(start, len(part)) - vectors[part]
+        losses[start : start + ADDED_AT_ONCE] = np.sqrt(np.einsum("ij,ij->i", lost, lost))
+    return losses

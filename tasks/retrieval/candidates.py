@@ -32,7 +32,8 @@ from tasks.retrieval.build import build_sources as build_sources
 from tasks.retrieval.build import similarity_of as similarity_of
 from tasks.retrieval.fallback import fill_short_lists, leave_to_segment
 from tasks.retrieval.filters import find_exclusions
-from tasks.retrieval.item_index import ItemIndex
+from tasks.retrieval.item_index import IntVector, ItemIndex
+from tasks.retrieval.order import rank_runs
 from tasks.retrieval.proposals import propose_candidates
 from tasks.retrieval.relations import Relations
 from tasks.retrieval.source import Pairs, Source
@@ -43,11 +44,13 @@ REASON_COLUMNS = {"aspect": pl.String, "relation": pl.String, "related_item": pl
 
 @dataclass(frozen=True)
 class CandidateShard:
-    """frame: as above, ordered by user (as in the shard) and fused_rank. dropped: pairs by reason (see filters), and
-    beyond_total, below the `total` best of a user. n_short: users whose list is too short though the catalog is not.
+    """frame: as above, ordered by user (as in the shard) and fused_rank. lengths: (u,) rows of each user. dropped: pairs by
+    reason (see filters), and beyond_total, below the `total` best of a user. n_short: users whose list is too short though
+    the catalog is not.
     """
 
     frame: pl.DataFrame
+    lengths: IntVector
     dropped: dict[str, int]
     n_short: int
 
@@ -83,10 +86,11 @@ def candidates_for_shard(
         exclusions=exclusions,
         segment_popularity=segment_popularity,
     )
-    ranked = filled.with_columns(fused_rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("user"))
-    lengths = np.bincount(ranked["user"].cast(pl.Int64).to_numpy(), minlength=len(shard))
+    users = filled["user"].to_numpy()
+    ranked = filled.with_columns(fused_rank=pl.Series(rank_runs(users).astype(np.uint32)))
+    lengths = np.bincount(users, minlength=len(shard))
     n_short = int((lengths < min(least if top_n is None else top_n, index.n_possible)).sum())
-    return CandidateShard(_finish(ranked, index, shard, sources), proposed.dropped, n_short)
+    return CandidateShard(_finish(ranked, index, shard, sources), lengths, proposed.dropped, n_short)
 
 
 def pair_features_for(
@@ -126,13 +130,16 @@ def _finish(rows: pl.DataFrame, index: ItemIndex, shard: UserShard, sources: Seq
     pairs = Pairs(rows["user"].cast(pl.Int64).to_numpy(), rows["item"].cast(pl.Int64).to_numpy())
     scores = {f"{source.name}_score": source.score_pairs(shard, pairs).astype(np.float32) for source in sources}
     columns = [name for source in sources for name in (f"{source.name}_score", f"{source.name}_rank")]
-    reasons = {name: pl.Series(name, [None] * len(pairs), dtype=dtype) for name, dtype in REASON_COLUMNS.items()}
+    reasons = {
+        name: pl.Series(name, [None], dtype=dtype).new_from_index(0, len(pairs))
+        for name, dtype in REASON_COLUMNS.items()
+    }
     for source in sources:
         if isinstance(source, Aspects | Relations):
             reasons |= {column.name: column for column in source.describe(shard, pairs).get_columns()}
     return rows.with_columns(
         *pl.DataFrame(scores).fill_nan(None).get_columns(),
         *reasons.values(),
-        shard.user_ids.gather(pairs.users).alias("user_id"),
-        index.item_ids.gather(pairs.items).alias("item_id"),
+        shard.user_ids.gather(rows["user"]).alias("user_id"),
+        index.item_ids.gather(rows["item"]).alias("item_id"),
     ).select("user_id", "item_id", "fused_score", "fused_rank", "n_sources", "propensity", *REASON_COLUMNS, *columns)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
-from tasks.retrieval.item_index import BoolVector, FloatMatrix, IntVector
+from tasks.retrieval.item_index import BoolVector, FloatMatrix, FloatVector, IntVector
 from tasks.retrieval.source import BLOCK_CELLS
-from tasks.retrieval.vector_search import Hits, pair_dots
+from tasks.retrieval.vector_search import Hits, Near, join_near, pair_dots
 
 TIE_SLACK = 1e-5
 
@@ -31,7 +31,16 @@ class ExactSearch:
 
     def search(self, queries: FloatMatrix, depth: IntVector) -> Hits:
         """The depth[q] nearest rows of each query q and all that tie with the last, in no order. O(q n d)."""
-        found = [Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+        near = self.find(queries, depth)
+        return Hits(near.queries, near.items, self.score(queries, near.queries, near.items))
+
+    def score(self, queries: FloatMatrix, rows: IntVector, items: IntVector) -> FloatVector:
+        """See VectorSearch."""
+        return pair_dots(queries, rows, self._all, items)
+
+    def find(self, queries: FloatMatrix, depth: IntVector) -> Near:
+        """The hits of search with faiss's scores."""
+        found: list[Near] = []
         n = len(self._base)
         wanted = np.minimum(depth, n)
         fetch = next_power(wanted + 1, n)
@@ -45,15 +54,11 @@ class ExactSearch:
                     again.append(rows[~is_done])
             pending = np.concatenate(again)
             fetch[pending] = next_power(fetch[pending] * 4, n)
-        return Hits(
-            np.concatenate([hits.queries for hits in found]),
-            np.concatenate([hits.items for hits in found]),
-            np.concatenate([hits.scores for hits in found]),
-        )
+        return join_near(found)
 
     def _search_block(
         self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, *, size: int
-    ) -> tuple[Hits, BoolVector]:
+    ) -> tuple[Near, BoolVector]:
         asked = np.ascontiguousarray(queries[rows])
         near, places = faiss.knn(asked, self._base, size, metric=faiss.METRIC_INNER_PRODUCT)
         last_wanted = near[np.arange(len(rows)), wanted[rows] - 1]
@@ -61,7 +66,8 @@ class ExactSearch:
         kept = rows[is_done]
         hit_queries = np.repeat(kept, size)
         hit_items = self._positions[places[is_done].ravel()]
-        return Hits(hit_queries, hit_items, pair_dots(queries, hit_queries, self._all, hit_items)), is_done
+        slack = np.full(len(hit_items), TIE_SLACK, dtype=np.float32)
+        return Near(hit_queries, hit_items, near[is_done].ravel(), slack), is_done
 
 
 def query_blocks(rows: IntVector, size: int) -> list[IntVector]:

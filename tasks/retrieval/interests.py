@@ -17,7 +17,8 @@ SAME_INTEREST = 0.5
 """An item whose cosine with a start is at least this starts no interest of its own."""
 ROUNDS = 8
 DECIMALS = 6
-BLOCK_CELLS = 1_000_000
+BLOCK_CELLS = 1 << 17
+"""Numbers of vectors at once: these and what is made of them fit the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def _find_block(
     """(user of the block, centroid, share) of each interest. Users are padded to `width` items, of weight 0."""
     is_there = np.arange(width) < sizes[:, None]
     places = np.where(is_there, starts[:, None] + np.arange(width), starts[:, None])
-    precise = vectors[rows[places]].astype(np.float64) * is_there[:, :, None]
+    precise = vectors[rows[places]].astype(np.float64)
+    precise[~is_there] = 0.0
     heavy = np.where(is_there, weights[places], 0.0)
     heavy = heavy / heavy.max(axis=1, keepdims=True)
     cosines = np.round(precise @ precise.transpose(0, 2, 1), DECIMALS)

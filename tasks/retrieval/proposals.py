@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from tasks.retrieval.order import run_starts
 from tasks.retrieval.source import Pairs, Source
 from tasks.retrieval.user_shard import UserShard
 
+BLOCK_ROWS = 1 << 17
+"""Rows of lists that are fused at once: they fit the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Proposals:
@@ -27,6 +30,17 @@ class Proposals:
 
     pairs: pl.DataFrame
     dropped: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Fused:
+    """What stays of the pairs of some users, by user, best first, with the fused scores; and how many fell out."""
+
+    pairs: JoinedLists
+    scores: FloatVector
+    is_drawn: BoolVector
+    n_duplicates: int
+    n_beyond: int
 
 
 def propose_candidates(
@@ -50,32 +64,54 @@ def propose_candidates(
             lists.append(drawn)
         else:
             lists.append(retrieve_allowed(source, shard, exclusions, config.per_source))
-    joined = join_lists([RankedList(one.users, one.items, one.ranks) for one in lists])
-    fused = _fuse(joined, shard, sources, config)
-    order = order_fused(joined.users, fused)
+    # Scores are asked for all users at once: that is what most sources do well.
+    step = len(shard) if config.fusion == "weighted-scores" else BLOCK_ROWS // (len(sources) * config.per_source)
+    parts = [_fuse_lists(part, index, shard, sources, config) for part in _by_users(lists, len(shard), max(1, step))]
+    found = [one for one, source in zip(lists, sources, strict=True) if not isinstance(source, Exploration)]
+    n_duplicates, n_beyond = sum(part.n_duplicates for part in parts), sum(part.n_beyond for part in parts)
+    dropped = {**_count_dropped(found, exclusions), "duplicate": n_duplicates, "beyond_total": n_beyond}
+    return Proposals(_frame_of(parts, chances, sources), dropped)
+
+
+def _by_users(lists: Sequence[AllowedLists], n_users: int, step: int) -> Iterator[list[RankedList]]:
+    """The rows of `step` users after another; at least once, be it of nobody."""
+    for start in range(0, max(1, n_users), step):
+        bounds = [np.searchsorted(one.users, (start, start + step)) for one in lists]
+        yield [
+            RankedList(one.users[first:stop], one.items[first:stop], one.ranks[first:stop])
+            for one, (first, stop) in zip(lists, bounds, strict=True)
+        ]
+
+
+def _fuse_lists(
+    lists: Sequence[RankedList], index: ItemIndex, shard: UserShard, sources: Sequence[Source], config: CandidatesConfig
+) -> _Fused:
+    joined = join_lists(lists)
+    scores = _fuse(joined, shard, sources, config)
+    order = order_fused(joined.users, scores)
     is_drawn = _is_drawn(joined, sources)
     stays = without_duplicates(joined.users[order], joined.items[order], is_drawn[order], index)
     distinct = order[stays]
     kept = distinct[_is_within(joined.users[distinct], is_drawn[distinct], config.total)]
-    found = [one for one, source in zip(lists, sources, strict=True) if not isinstance(source, Exploration)]
-    n_duplicates, n_beyond = len(order) - len(distinct), len(distinct) - len(kept)
-    dropped = {**_count_dropped(found, exclusions), "duplicate": n_duplicates, "beyond_total": n_beyond}
-    propensity = np.where(is_drawn[kept], chances[joined.users[kept]], np.nan)
-    return Proposals(_frame_of(joined, kept, fused[kept], propensity, sources), dropped)
+    pairs = JoinedLists(joined.users[kept], joined.items[kept], joined.ranks[:, kept])
+    return _Fused(pairs, scores[kept], is_drawn[kept], len(order) - len(distinct), len(distinct) - len(kept))
 
 
-def _frame_of(
-    joined: JoinedLists, kept: IntVector, fused: FloatVector, propensity: FloatVector, sources: Sequence[Source]
-) -> pl.DataFrame:
-    ranks = {f"{source.name}_rank": joined.ranks[place][kept] for place, source in enumerate(sources)}
+def _frame_of(parts: Sequence[_Fused], chances: FloatVector, sources: Sequence[Source]) -> pl.DataFrame:
+    users = np.concatenate([part.pairs.users for part in parts])
+    is_drawn = np.concatenate([part.is_drawn for part in parts])
+    ranks = {
+        f"{source.name}_rank": np.concatenate([part.pairs.ranks[place] for part in parts])
+        for place, source in enumerate(sources)
+    }
     frame = pl.DataFrame(
         {
-            "user": joined.users[kept].astype(np.uint32),
-            "item": joined.items[kept].astype(np.uint32),
+            "user": users.astype(np.uint32),
+            "item": np.concatenate([part.pairs.items for part in parts]).astype(np.uint32),
             **ranks,
-            "n_sources": joined.n_sources[kept],
-            "propensity": propensity,
-            "fused_score": fused,
+            "n_sources": np.concatenate([part.pairs.n_sources for part in parts]),
+            "propensity": np.where(is_drawn, chances[users], np.nan),
+            "fused_score": np.concatenate([part.scores for part in parts]),
         }
     )
     blank = [pl.when(pl.col(name) > 0).then(pl.col(name)).alias(name) for name in ranks]

@@ -117,9 +117,8 @@ def build_user_shard(
         vectors.append(unit_rows(foreign.vectors)[0])
         titles += list(foreign.titles)
     entries = _merge_entries(pl.concat(parts), half_life_days)
-    seen_pairs = _own_pairs(history if seen is None else seen, rows, index).unique().sort("user", "item")
-    no_pairs = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
-    blocked_pairs = _own_pairs(no_pairs if blocked is None else blocked, rows, index).unique().sort("user", "item")
+    seen_indptr, seen_items = _own_pairs(history if seen is None else seen, rows, index)
+    blocked_indptr, blocked_items = _own_pairs(blocked, rows, index)
     unit, has_profile = unit_rows(profile_vectors)
     wanted = "wanted_text" if "wanted_text" in users.columns else "profile_text"
     extra = [name for name in users.columns if name not in ("user_id", "profile_text", "wanted_text")]
@@ -130,17 +129,17 @@ def build_user_shard(
         has_profile=has_profile,
         profile_texts=users["profile_text"].cast(pl.String).fill_null("").to_list(),
         wanted_texts=users[wanted].cast(pl.String).fill_null("").to_list(),
-        indptr=_row_starts(entries["user"], len(users)),
+        indptr=_row_starts(entries["user"].to_numpy(), len(users)),
         history_items=entries["item"].to_numpy(),
         history_weights=entries["weight"].to_numpy(),
         history_ages=entries["age_days"].to_numpy(),
         history_rows=entries["pool"].to_numpy(),
-        item_vectors=np.concatenate(vectors),
+        item_vectors=np.concatenate(vectors) if len(vectors) > 1 else vectors[0],
         item_titles=titles,
-        seen_indptr=_row_starts(seen_pairs["user"], len(users)),
-        seen_items=seen_pairs["item"].to_numpy(),
-        blocked_indptr=_row_starts(blocked_pairs["user"], len(users)),
-        blocked_items=blocked_pairs["item"].to_numpy(),
+        seen_indptr=seen_indptr,
+        seen_items=seen_items,
+        blocked_indptr=blocked_indptr,
+        blocked_items=blocked_items,
         segments=segments,
         fields={name: users[name] for name in extra},
         queries=queries,
@@ -159,9 +158,14 @@ def _check_users(users: pl.DataFrame, profile_vectors: FloatMatrix, history: pl.
         raise StepError(f"profile_vectors have shape {profile_vectors.shape} for {len(users)} users; give a row a user")
 
 
-def _own_pairs(pairs: pl.DataFrame, rows: pl.DataFrame, index: ItemIndex) -> pl.DataFrame:
+def _own_pairs(pairs: pl.DataFrame | None, rows: pl.DataFrame, index: ItemIndex) -> tuple[IntVector, IntVector]:
+    """Where each user's items begin, and the items, sorted within a user, each once."""
+    if pairs is None or pairs.is_empty():
+        return np.zeros(len(rows) + 1, dtype=np.int64), np.empty(0, dtype=np.int64)
     own = pairs.select("user_id", "item_id").join(rows, on="user_id").join(index.positions, on="item_id")
-    return own.select("user", pl.col("item").cast(pl.Int64))
+    keys = np.unique(own["user"].to_numpy() * max(1, len(index)) + own["item"].to_numpy())
+    users, items = np.divmod(keys, max(1, len(index)))
+    return _row_starts(users, len(rows)), items
 
 
 def _own_entries(history: pl.DataFrame, rows: pl.DataFrame, index: ItemIndex) -> tuple[pl.DataFrame, IntVector]:
@@ -187,13 +191,12 @@ def _foreign_entries(foreign: ForeignHistory, rows: pl.DataFrame, offset: int) -
 def _merge_entries(entries: pl.DataFrame, half_life_days: float) -> pl.DataFrame:
     age = pl.col("age_days").cast(pl.Float64).fill_null(0.0).clip(0.0)
     decayed = pl.col("weight").cast(pl.Float64) * (-age / half_life_days * np.log(2.0)).exp()
-    merged = (
-        entries.with_columns(weight=decayed, age_days=age)
-        .group_by("user", "item", "pool")
-        .agg(pl.col("weight").sort().sum(), pl.col("age_days").min())
-    )
-    return merged.sort("user", "age_days", "pool")
+    merged = entries.select("user", "item", "pool", weight=decayed, age_days=age)
+    users, pools = entries["user"].to_numpy(), entries["pool"].to_numpy()
+    if len(np.unique(users * (pools.max(initial=0) + 1) + pools)) < len(entries):
+        merged = merged.group_by("user", "item", "pool").agg(pl.col("weight").sort().sum(), pl.col("age_days").min())
+    return merged.with_columns(pl.col("weight").fill_null(0.0)).sort("user", "age_days", "pool")
 
 
-def _row_starts(users: pl.Series, n_users: int) -> IntVector:
-    return np.searchsorted(users.to_numpy(), np.arange(n_users + 1)).astype(np.int64)
+def _row_starts(users: IntVector, n_users: int) -> IntVector:
+    return np.searchsorted(users, np.arange(n_users + 1)).astype(np.int64)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,16 @@ class Hits:
     scores: FloatVector
 
 
+@dataclass(frozen=True)
+class Near:
+    """Hits whose scores are not exact yet: those that pair_dots gives are at most `slack` away. queries is in no order."""
+
+    queries: IntVector
+    items: IntVector
+    scores: FloatMatrix
+    slack: FloatMatrix
+
+
 class VectorSearch(Protocol):
     """Finds the rows of a matrix that have the largest dot product with a query."""
 
@@ -35,6 +46,25 @@ class VectorSearch(Protocol):
     def search(self, queries: FloatMatrix, depth: IntVector) -> Hits:
         """At least depth[q] rows of the highest score for each query q (q, d), fewer only where there are no more."""
         ...
+
+    def find(self, queries: FloatMatrix, depth: IntVector) -> Near:
+        """The hits of search with what the index says of their scores: for who needs few of them exactly."""
+        ...
+
+    def score(self, queries: FloatMatrix, rows: IntVector, items: IntVector) -> FloatVector:
+        """The exact scores, as search gives them, of queries[rows[i]] and items[i]."""
+        ...
+
+
+def join_near(parts: Sequence[Near]) -> Near:
+    """All hits of the parts."""
+    nothing, none = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    return Near(
+        np.concatenate([nothing, *(part.queries for part in parts)]),
+        np.concatenate([nothing, *(part.items for part in parts)]),
+        np.concatenate([none, *(part.scores for part in parts)]),
+        np.concatenate([none, *(part.slack for part in parts)]),
+    )
 
 
 def pair_dots(left: FloatMatrix, left_rows: IntVector, right: FloatMatrix, right_rows: IntVector) -> FloatVector:

@@ -1,13 +1,15 @@
 """Shards `recommendations`: the scored lists, with the orders and explanations that count today; then the gate.
 
 Reads shards `scored`, rerank_orders, explanations, active_fingerprints; writes shards and quality_results.
-Time O(rows), memory O(shard).
+Where no answer counts, the lists are as they were scored, and their shards are copied. Time O(rows), memory O(shard).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfile
 from typing import Literal
 
 import polars as pl
@@ -19,9 +21,11 @@ from tasks.serving.explanations import apply_explanations
 from tasks.serving.lists import COLUMNS, SCORED, add_keys, best_known
 from tasks.serving.orders import apply_orders
 from warehouse.connection import Warehouse
+from warehouse.ordering import are_files_ordered
 from warehouse.outputs import latest_output, stage_output
 
 SERVED = "recommendations"
+ORDER = ("user_id", "rank")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ def write_recommendations(warehouse: Warehouse, context: StepContext) -> Served:
     paths = latest_output(warehouse, catalog=catalog.name, stage=SCORED, needs="score")
     with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage=SERVED) as output:
         for path in paths:
+            if orders is None and explained is None and _is_served_so(path):
+                copyfile(path, output.place(output.n_shards))
+                output.adopt(output.n_shards, n_rows=pl.scan_parquet(path).select(pl.len()).collect().item())
+                continue
             lists = pl.read_parquet(path)
             if orders is not None or explained is not None:
                 lists = add_keys(warehouse, context, lists)
@@ -55,7 +63,7 @@ def write_recommendations(warehouse: Warehouse, context: StepContext) -> Served:
                 mine, others = _split(lists, explained_users)
                 mine, n_rows = apply_explanations(warehouse, mine, catalog.explain, fingerprint=explained)
                 lists, n_explained = pl.concat([mine, others]), n_explained + n_rows
-            output.write(lists.select(COLUMNS).sort("user_id", "rank"))
+            output.write(lists.select(COLUMNS).sort(ORDER))
     files = [str(path) for path in latest_output(warehouse, catalog=catalog.name, stage=SERVED, needs="score")]
     gate = check_suite("recommendations", warehouse, context, values={"files": files})
     return Served(output.n_rows, n_ordered, n_explained, gate.notes)
@@ -87,6 +95,11 @@ def active_explanations(warehouse: Warehouse, context: StepContext) -> str | Non
 def _active(warehouse: Warehouse, context: StepContext, task: str) -> str | None:
     found = warehouse.value("queries/active_fingerprint", catalog=context.catalog.name, task=task)
     return None if found is None else str(found)
+
+
+def _is_served_so(path: Path) -> bool:
+    """Whether a shard of scored lists has the columns and the order of a served one."""
+    return list(pl.read_parquet_schema(path)) == list(COLUMNS) and are_files_ordered([path], ORDER)
 
 
 def _limit(warehouse: Warehouse, context: StepContext, users: int | None) -> Collection[str] | None:

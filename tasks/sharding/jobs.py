@@ -15,9 +15,9 @@ from tasks.contracts.recommending import CandidatesConfig, RecommendConfig, Rule
 from tasks.loading.shard_inputs import ShardInputs, build_shard
 from tasks.ranking.arrange import Arrangement, arrange_lists
 from tasks.ranking.evidence import OPTIONAL, STRONG_PLACES, EvidenceFinder
-from tasks.ranking.features import build_features
+from tasks.ranking.features import feature_columns
 from tasks.ranking.inputs import ItemFacts, place_pairs
-from tasks.ranking.model import TrainedRanker, score_rows
+from tasks.ranking.model import TrainedRanker, score_columns, used_by
 from tasks.ranking.reasons import write_reasons
 from tasks.ranking.top_n import list_sources
 from tasks.retrieval.candidates import CandidateShard, add_pairs, candidates_for_shard
@@ -94,10 +94,9 @@ def retrieve(kit: RetrievalKit, part: RetrievalPart) -> MadeShard:
         top_n=kit.top_n,
     )
     frame = found.frame if kit.fold is None else _with_truth(kit, part, shard, found)
-    n_full = found.frame.group_by("user_id").len().filter(pl.col("len") >= kit.top_n).height
     facts = {
         "n_users": len(shard),
-        "n_fewer": len(shard) - n_full,
+        "n_fewer": int((found.lengths < kit.top_n).sum()),
         "n_short": found.n_short,
         "dropped": dict(found.dropped),
     }
@@ -120,15 +119,22 @@ def _with_truth(kit: RetrievalKit, part: RetrievalPart, shard: UserShard, found:
 
 
 def _arrange(kit: RankingKit, candidates: pl.DataFrame, shard: UserShard) -> Arrangement:
-    features = build_features(candidates, catalog=kit.index, shard=shard, facts=kit.facts, as_of=kit.as_of_end)
-    scores = candidates["fused_score"]
+    scores = candidates["fused_score"].cast(pl.Float64)
     if kit.ranker is not None:
+        columns = feature_columns(
+            candidates,
+            catalog=kit.index,
+            shard=shard,
+            facts=kit.facts,
+            as_of=kit.as_of_end,
+            names=used_by(kit.ranker),
+        )
         # One thread: as many shards are scored at once as there are threads.
-        scores = pl.Series(score_rows(kit.ranker, features, n_threads=1))
+        scores = pl.Series(score_columns(kit.ranker, columns, n_rows=candidates.height))
     kept = [name for name in ("fused_rank", "propensity") if name in candidates.columns]
     return arrange_lists(
         candidates.select("user_id", "item_id", "user_row", "item_row", *kept).with_columns(
-            scores.cast(pl.Float64).alias("score")
+            scores.alias("score"), candidate_row=pl.int_range(pl.len())
         ),
         catalog=kit.index,
         shard=shard,
@@ -142,8 +148,7 @@ def _explain(kit: RankingKit, part: RankingPart, lists: pl.DataFrame, shard: Use
     candidates = part.candidates
     found = [name for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"]
     extra = [name for name in OPTIONAL if name in candidates.columns and name not in (*found, "propensity")]
-    keys = ["user_id", "item_id"]
-    top = lists.join(candidates.select(*keys, *found, *extra), on=keys, how="left", maintain_order="left")
+    top = lists.hstack(candidates.select(*found, *extra)[lists["candidate_row"]])
     top = top.with_columns(list_sources(top.select(found)))
     finder = EvidenceFinder(
         catalog=kit.index,

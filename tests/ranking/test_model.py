@@ -10,7 +10,7 @@ import pytest
 from tasks.contracts.errors import StepError
 from tasks.contracts.recommending import RankingConfig
 from tasks.ranking.gains import ndcg_by_user
-from tasks.ranking.model import dump_ranker, load_ranker, score_rows, train_ranker
+from tasks.ranking.model import dump_ranker, load_ranker, score_columns, score_rows, train_ranker, used_by
 from tasks.ranking.training_rows import select_training_rows
 from tasks.ranking.weights import weigh_rows
 
@@ -259,3 +259,18 @@ def test_parameters_can_be_replaced():
     assert ranker.params["num_leaves"] == 2
     assert "[num_leaves: 2]" in ranker.model_texts[0]
     assert "[lambdarank_truncation_level: 12]" in ranker.model_texts[0]
+
+
+def test_columns_that_no_tree_asks_for_do_not_matter() -> None:
+    learning, stopping, unseen = (
+        rows(prefix, seed=seed).with_columns(blank=pl.lit(None, dtype=pl.Float32))
+        for seed, prefix in enumerate(("t", "v", "x"))
+    )
+    ranker = train_ranker(learning, stopping, config=CONFIG, feature_names=("good", "blank", "noise"))
+    expected = score_rows(ranker, unseen)
+    used = used_by(ranker)
+    assert used == {"good", "noise"}
+    columns = {name: unseen[name].to_numpy().astype(np.float64) for name in used}
+    assert score_columns(ranker, columns, n_rows=len(unseen)).tolist() == expected.tolist()
+    with pytest.raises(StepError, match="features lack"):
+        score_columns(ranker, dict(list(columns.items())[1:]), n_rows=len(unseen))

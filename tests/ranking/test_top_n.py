@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.contracts.errors import StepError
-from tasks.ranking.top_n import list_sources, take_top
+from tasks.ranking.top_n import list_sources, take_best, take_top
 
 SCORED = st.lists(
     st.tuples(st.sampled_from("uvw"), st.sampled_from("abcdefgh"), st.integers(0, 3)),
@@ -56,3 +57,27 @@ def test_sources_are_named_best_rank_first():
     )
     assert list_sources(frame).to_list() == [["popularity", "bm25"], ["fallback"]]
     assert list_sources(frame, within=3).to_list() == [["popularity"], ["fallback"]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_best_rows_are_those_of_the_frame(seed: int) -> None:
+    """Few scores, so that there are many ties; few groups, so that much falls out; users in disorder; some without any row."""
+    chance = np.random.default_rng(seed)
+    n_users, n_items = 9, 30
+    pairs = chance.permutation(n_users * n_items)[:150]
+    users, items = np.divmod(pairs, n_items)
+    users[users == 4] = 5
+    kept = np.unique(users * n_items + items, return_index=True)[1]
+    users, items = users[kept], items[kept]
+    scores = chance.integers(0, 4, len(users)) / 4
+    places = chance.permutation(len(users))
+    codes = chance.integers(0, 20, n_items)
+    sizes = np.bincount(codes, minlength=20)
+    frame = pl.DataFrame({
+        "user_id": [f"u{user}" for user in users], "item_id": [f"i{item:02d}" for item in items], "score": scores,
+        "fused_rank": places, "row": np.arange(len(users)), "group_code": codes[items],
+    })  # fmt: skip
+    expected = take_top(frame, n=4)
+    found = take_best(users, scores, codes[items], is_shared=(sizes > 1)[codes[items]], ties=[places, items], n=4)
+    assert found.rows.tolist() == expected["row"].to_list()
+    assert found.ranks.tolist() == expected["rank"].to_list()

@@ -5,10 +5,12 @@ import pytest
 
 from tasks.contracts.recommending import CandidatesConfig
 from tasks.retrieval.approximate_search import TARGET_RECALL, ApproximateSearch, choose_search, measure_recall
+from tasks.retrieval.best_query import Queries, retrieve_best
 from tasks.retrieval.build import build_sources, index_recall_of
 from tasks.retrieval.candidates import candidates_for_shard
 from tasks.retrieval.exact_search import ExactSearch
 from tasks.retrieval.item_index import unit_rows
+from tasks.retrieval.source import rank_hits
 from tasks.retrieval.vector_search import Hits
 
 N, WIDTH = 6000, 24
@@ -48,6 +50,34 @@ def test_scores_are_those_of_exact_search_and_nothing_else_is_found(clustered):
     ]
     assert len(shared) > 20 * 36
     assert all(expected == score for expected, score in shared)
+
+
+@pytest.mark.parametrize("exact_up_to", [0, N])
+def test_found_scores_are_no_farther_off_than_their_slack(clustered, exact_up_to):
+    vectors, queries = clustered
+    search = choose_search(vectors, np.ones(N, np.bool_), exact_up_to=exact_up_to, depth=40)
+    near = search.find(queries[:50], np.full(50, 40))
+    exact = search.score(queries, near.queries, near.items)
+    assert (np.abs(near.scores - exact) <= near.slack).all()
+    assert np.median(near.slack) < 0.01
+
+
+@pytest.mark.parametrize("exact_up_to", [0, N])
+def test_hits_that_are_not_scored_exactly_would_not_be_listed(clustered, exact_up_to):
+    vectors, vectors_asked = clustered
+    search = choose_search(vectors, np.ones(N, np.bool_), exact_up_to=exact_up_to, depth=40)
+    draw = np.random.default_rng(2)
+    users, rows = np.sort(draw.integers(40, size=150)), draw.integers(len(vectors_asked), size=150)
+    queries = Queries(users, rows, -0.2 * draw.random(150), vectors_asked)
+    depth = draw.integers(1, 60, size=40)
+    found = retrieve_best(search, queries, depth=depth)
+    row_depth = np.zeros(len(vectors_asked), np.int64)
+    np.maximum.at(row_depth, rows, depth[users])
+    hits = search.search(vectors_asked, row_depth)
+    asked, hit = np.nonzero(rows[:, None] == hits.queries)
+    scores = hits.scores[hit] + queries.offsets[asked]
+    every = rank_hits(users[asked], hits.items[hit], scores, depth=depth, is_repeated=True)
+    assert found.equals(every)
 
 
 def test_a_query_deeper_than_its_cells_gets_all(clustered):
@@ -124,3 +154,22 @@ def test_sources_above_the_limit_search_approximately_and_tell_the_recall(cluste
     assert len(approximate) == len(exact) == 20 * 50
     both = approximate.join(exact, on=["user_id", "item_id"])
     assert len(both) > 0.93 * len(exact)
+
+
+def test_no_item_is_lost_among_many_equal_vectors():
+    vectors = np.tile(unit_rows(np.ones((1, WIDTH), np.float32))[0], (N, 1))
+    search = ApproximateSearch(vectors, np.ones(N, np.bool_), depth=20)
+    assert len(np.unique(search.search(vectors[:1], np.array([N])).items)) == N
+
+
+@pytest.mark.parametrize("n", [2, 45, 90, 700])
+def test_small_catalogs_can_be_searched_approximately(clustered, n):
+    vectors, queries = clustered
+    search = ApproximateSearch(vectors[:n], np.ones(n, np.bool_), depth=5)
+    assert len(search.search(queries[:1], np.array([n])).items) == n
+
+
+def test_the_same_vectors_make_the_same_index(clustered):
+    vectors, queries = clustered
+    made = [ApproximateSearch(vectors, np.ones(N, np.bool_), depth=50).search_cells(queries, 30) for _ in range(2)]
+    assert all(np.array_equal(one, other) for one, other in zip(*made, strict=True))

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.contracts.errors import SourceError
 from tests.night import Nights, SmallCatalog
+from warehouse import repeats
 
 
 def spoil(catalog: SmallCatalog) -> None:
@@ -58,6 +59,37 @@ def test_id_that_is_taken_by_another_content_is_refused(nights: Nights, catalog:
     assert reason.endswith("news-items.jsonl line 2")
     assert json.loads(raw)["item_id"] == "i01"
     assert nights.value("select text from items where item_id = 'i01'") == catalog.items["i01"]["text"]
+
+
+def test_a_copy_is_found_in_whatever_part_its_hash_is(
+    nights: Nights, catalog: SmallCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "PART_ROWS", 7)
+    n_events = len(catalog.events)
+    catalog.events += [*catalog.events, catalog.events[0]]
+    nights.run("ingest")
+    [counted] = nights.rows("select n_stored, n_exact_duplicates from ingest_counts where kind = 'interactions'")
+    assert counted == (n_events, n_events + 1)
+    assert nights.value("select count(*) from (select distinct * from interactions)") == n_events
+
+
+def test_refused_interaction_is_said_to_be_in_its_own_file(nights: Nights, catalog: SmallCatalog) -> None:
+    read = catalog.events[0]
+    catalog.more += f"""
+[[interactions]]
+format = "csv"
+path = "{catalog.name}-more.csv"
+columns = {{ user_id = "user", item_id = "item", event = "event", occurred_at = "at" }}
+"""
+    catalog.events.append({**read, "item": "i98"})
+    path = catalog.save().with_name(f"{catalog.name}-more.csv")
+    path.write_text(f"user,item,event,at\n{read['user']},i99,{read['event']},{read['at']}\n", encoding="utf-8")
+    nights.run("ingest")
+    places = nights.rows("select raw->>'item_id', file, line from quarantine order by 1")
+    assert [(item, file.rpartition("/")[2], line) for item, file, line in places] == [
+        ("i98", "news-events.csv", len(catalog.events) + 1),
+        ("i99", "news-more.csv", 2),
+    ]
 
 
 def test_interaction_of_nobody_or_nothing_known_is_refused(nights: Nights, catalog: SmallCatalog) -> None:

@@ -47,11 +47,15 @@ Check = Callable[[Publication], RunFacts]
 
 @dataclass(frozen=True)
 class TableRows:
-    """The rows of one table for one catalog, as frames in any order; read once, when their turn comes."""
+    """The rows of one table for one catalog, as frames in any order; read once, when their turn comes.
+
+    is_ordered: they come in the order of the table's sorted_by, so that nobody need sort them.
+    """
 
     table: str
     catalog: str
     frames: Iterable[pl.DataFrame]
+    is_ordered: bool = False
 
 
 def publish(
@@ -125,7 +129,9 @@ class _Draft:
                     f"{self._facts.run_id!r}; tables are {', '.join(TABLES)}, catalogs {', '.join(self._licences)}"
                 )
             due.remove((given.table, given.catalog))
-            self._files[given.table] += self._write_rows(TABLES[given.table], given.catalog, given.frames)
+            self._files[given.table] += self._write_rows(
+                TABLES[given.table], given.catalog, given.frames, is_ordered=given.is_ordered
+            )
         for table, catalog in sorted(due):
             self._files[table] += self._write_rows(TABLES[table], catalog, ())
         self._write_older()
@@ -133,11 +139,13 @@ class _Draft:
         verify(draft)
         return draft if check is None else self._write_manifest(check(draft))
 
-    def _write_rows(self, table: Table, catalog: str, frames: Iterable[pl.DataFrame]) -> list[PublishedFile]:
+    def _write_rows(
+        self, table: Table, catalog: str, frames: Iterable[pl.DataFrame], *, is_ordered: bool = False
+    ) -> list[PublishedFile]:
         return write_table(
             frames, table, root=self._staging, folder=table_folder(table, self._id),
             # With the id in its name, a file read through `latest/` while that moves on is missing, never mixed in.
-            stem=f"{catalog}-{self._id}", catalog=catalog, memory_limit_mb=self._memory_limit_mb,
+            stem=f"{catalog}-{self._id}", catalog=catalog, memory_limit_mb=self._memory_limit_mb, is_ordered=is_ordered,
             metadata={"nightjar.run": self._facts.run_id, "licence": self._licences[catalog]},
         )  # fmt: skip
 
