@@ -2,9 +2,10 @@
 
     python -m benchmarks.scale_projection [--growth benchmarks/results/million_growth.md] [--cores 64] [--efficiency 0.85]
 
-A stage's CPU seconds at the largest measured size are multiplied by (users / size) to the power of its exponent, or of 1 where
-less was measured: what looks cheaper than linear is a fixed cost that has not yet been outgrown. The sharded stages are divided by
-cores and efficiency, the others by nothing. Takes a second; writes benchmarks/results/scale_projection.md.
+A stage's CPU seconds at the largest measured size are multiplied by (users / size) to the power of its exponent in the last
+step that was measured, or of 1 where less was: what looks cheaper than linear is a fixed cost that has not yet been outgrown.
+The sharded stages are divided by cores and efficiency, the others by nothing. Takes a second; writes
+benchmarks/results/scale_projection.md.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def read_growth(text: str) -> list[Stage]:
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].strip().splitlines()]
     size = max(int(cell.replace(",", "")) for cell in head if re.fullmatch(r"[\d,]+", cell))
     last = max(place for place, cell in enumerate(head) if re.fullmatch(r"[\d,]+", cell))
-    exponent = next(place for place, cell in enumerate(head) if cell.startswith("exponent (CPU)"))
+    exponent = next(place for place, cell in enumerate(head) if cell.startswith("last step"))
     return [
         Stage(row[0], size, float(row[last].split()[0].replace(",", "")), float(row[exponent]))
         for row in rows

@@ -48,7 +48,7 @@ def write_recommendations(warehouse: Warehouse, context: StepContext) -> Served:
     paths = latest_output(warehouse, catalog=catalog.name, stage=SCORED, needs="score")
     with stage_output(warehouse, run_id=context.run_id, catalog=catalog.name, stage=SERVED) as output:
         for path in paths:
-            if orders is None and explained is None and _is_served_so(path):
+            if orders is None and explained is None and is_served_so(path):
                 copyfile(path, output.place(output.n_shards))
                 output.adopt(output.n_shards, n_rows=pl.scan_parquet(path).select(pl.len()).collect().item())
                 continue
@@ -97,7 +97,7 @@ def _active(warehouse: Warehouse, context: StepContext, task: str) -> str | None
     return None if found is None else str(found)
 
 
-def _is_served_so(path: Path) -> bool:
+def is_served_so(path: Path) -> bool:
     """Whether a shard of scored lists has the columns and the order of a served one."""
     return list(pl.read_parquet_schema(path)) == list(COLUMNS) and are_files_ordered([path], ORDER)
 

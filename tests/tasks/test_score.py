@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import get_args
 
 import polars as pl
 import pytest
 
 from tasks.contracts.recommending import SourceName
+from tasks.serving.compose import is_served_so
 from tests.night import DAY, Nights, SmallCatalog, make_item
 from warehouse.errors import WarehouseError
 
@@ -107,3 +109,19 @@ def test_changed_model_file_is_refused(finished: Nights) -> None:
 def test_score_before_candidates_says_what_to_run(nights: Nights) -> None:
     with pytest.raises(WarehouseError, match="catalog 'news' has no candidates yet; run `nightjar candidates` first"):
         nights.run("ingest", "embed", "score")
+
+
+def test_only_shards_that_are_as_they_are_served_are_copied(finished: Nights, tmp_path: Path) -> None:
+    lists = finished.output("scored")
+    cases = {
+        "as they are": (lists, True),
+        "other order": (lists.reverse(), False),
+        "other columns": (lists.select(reversed(lists.columns)), False),
+        "a column more": (lists.with_columns(more=1), False),
+        "nothing": (lists.head(0), True),
+    }
+    for name, (frame, is_copied) in cases.items():
+        path = tmp_path / f"{name}.parquet"
+        frame.write_parquet(path)
+        assert is_served_so(path) == is_copied, name
+    assert finished.output("recommendations").equals(lists)
