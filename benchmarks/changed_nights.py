@@ -155,7 +155,7 @@ def run_night(name: str, context: StepContext, stages: Sequence[str]) -> Night:
         module, step = ("quality", "check_ingest") if stage == "ingest gate" else (stage, stage)
         body: Callable[[StepContext], StepReport] = getattr(importlib.import_module(f"tasks.{module}"), step).fn
         ending = {"name": ALL, "confirm": confirm_latest} if stage == "publish" else {}
-        reports[stage] = run_step(stage, body, context, keeps=True, **ending)  # type: ignore[arg-type]
+        reports[stage] = run_step(stage, body, replace(context, keeps=True), **ending)  # type: ignore[arg-type]
         seconds[stage] = time.perf_counter() - clock
     cpu = time.process_time() - spent
     finish_run(context.folder, context.run_id, status="completed", message="", peak_rss_mb=0.0)

@@ -16,4 +16,4 @@ def publish_flow(request: StageRequest) -> list[StepReport]:
     with open_run(request) as (opened, settings):
         file, catalog = load_catalogs(opened, settings)[0]
         context = make_context(opened, settings, file, catalog)
-        return [run_step("publish", publish, context, keeps=opened.keeps, name=ALL, confirm=confirm_latest)]
+        return [run_step("publish", publish, context, name=ALL, confirm=confirm_latest)]

@@ -51,7 +51,7 @@ def run_stage(stage: str, step: Step, request: StageRequest) -> list[StepReport]
     """Run `step` for every catalog of the request, in a run of its own if the request names none."""
     with open_run(request) as (opened, settings):
         return [
-            run_step(stage, step, make_context(opened, settings, file, catalog), keeps=opened.keeps)
+            run_step(stage, step, make_context(opened, settings, file, catalog))
             for file, catalog in load_catalogs(opened, settings)
         ]
 
@@ -204,18 +204,17 @@ def run_step(
     step: Step,
     context: StepContext,
     *,
-    keeps: bool = False,
     name: str = "",
     confirm: Confirm | None = None,
 ) -> StepReport:
-    """Do a stage for a catalog, or, with keeps, let stand what it left if nothing that it reads has changed.
+    """Do a stage for a catalog, or, if the context keeps, let stand what it left if nothing that it reads has changed.
 
     name is the catalog that its reports name, if another. confirm has the last word where a stage could be kept.
     """
     started_at, clock = utc_now(), time.monotonic()
     keeper = StageKeeper(stage, context, name=name)
     try:
-        report = keeper.find_kept() if keeps else None
+        report = keeper.find_kept() if context.keeps else None
         if report is not None and confirm is not None:
             report = confirm(context, report)
         if report is None:

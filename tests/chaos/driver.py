@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def _run_stages(context: StepContext, bomb: Bomb) -> None:
             bomb.begin(stage)
             of_all = {"name": ALL, "confirm": confirm_latest} if stage == "publish" else {}
             # As the nightly flow does it: what is unchanged since a stage ended whole is kept.
-            flows.stage.run_step(stage, functools.partial(run_step, stage), context, keeps=True, **of_all)
+            flows.stage.run_step(stage, functools.partial(run_step, stage), replace(context, keeps=True), **of_all)
         bomb.stage = ""
         status = "completed"
     except Exception as error:

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,10 @@ def run_night(nights: Nights, *, keeps: bool = True, **changes: Any) -> dict[str
 def run_one(stage: str, context: StepContext, *, keeps: bool = True) -> StepReport:
     module, name = ("quality", "check_ingest") if stage == GATE else (stage, stage)
     step: Callable[[StepContext], StepReport] = getattr(importlib.import_module(f"tasks.{module}"), name).fn
+    context = replace(context, keeps=keeps)
     if stage == "publish":
-        return run_step(stage, step, context, keeps=keeps, name=ALL, confirm=confirm_latest)
-    return run_step(stage, step, context, keeps=keeps)
+        return run_step(stage, step, context, name=ALL, confirm=confirm_latest)
+    return run_step(stage, step, context)
 
 
 def done(reports: dict[str, StepReport]) -> set[str]:
