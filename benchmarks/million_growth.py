@@ -64,8 +64,8 @@ def describe(by_users: list[Night], by_items: list[Night]) -> str:
         f"\n{_verdict(by_users)}\n",
         f"## Items grow, {by_items[0][0]:,} users\n",
         _table(by_items, 1),
-        "\nWith the users fixed, candidates grow by the building of the index (about n to the 1.5) and by the reading of vectors;"
-        " what is done for a user grows by the cells that a query looks into.\n",
+        "\nWith the users fixed, candidates grow by the building of the index and by the reading of vectors; what is done"
+        " for a user grows by the cells that a query looks into, and by vectors that the processor's cache no longer holds.\n",
     ]  # fmt: skip
     return "\n".join(lines)
 

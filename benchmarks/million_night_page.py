@@ -34,6 +34,26 @@ What a profile of one shard does not show. The index is built once a night, not 
 builds no source. Vectors are read as a stream into one array (1.5 GB a million), not three. History tables lie in the order
 of the users and a shard's rows are found by range. The rule for an event needs no sort of all interactions. Users with truth
 beyond `ranking.max_users` are left out of learning, which otherwise would double the night.
+
+## What was changed after that
+
+100,000 users among 200,000 items, whole stages, two threads, the same quiet machine an hour apart:
+
+| stage | CPU seconds before | after | seconds before | after |
+|---|---|---|---|---|
+| candidates | 131.7 | 97.9 | 73.8 | 55.4 |
+| score | 202.7 | 114.7 | 114.5 | 65.0 |
+| publish | 15.5 | 13.2 | 11.9 | 11.2 |
+
+Candidates: only hits that may still be among a user's best, by the error of their 8-bit form, are scored exactly; users are
+ranked in blocks that fit the cache; the index is trained in fewer rounds (recall told .980 before, .997 after) and a vector is
+held against near groups of cells alone. Score: features that no tree asks for are not computed (54 of 86 here), rows go to
+LightGBM in blocks, lists are taken by numbers and looked up by place, not by text. Publish: shards that lie in order are passed
+on.
+
+What remains above the bare calls, a user: candidates .7 ms (histories, what is excluded, fusion, exact cosines, Parquet), score
+1.1 ms (features, of which the cosines of 200 candidates and 20 history items most; reasons, Parquet), publication .07 ms. 1.5
+times the bare calls would leave .54 ms for all of it.
 """
 
 
