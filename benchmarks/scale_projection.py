@@ -74,6 +74,11 @@ def describe(stages: list[Stage], *, cores: int, efficiency: float) -> str:
         cells = " | ".join(f"{stage.at(n) / HOUR:,.1f} h ({stage.at(n) / HOUR / divided:,.2f} h)" for n in SIZES)
         where = f"{stage.name}, sharded" if stage.name in SHARDED else stage.name
         lines.append(f"| {where} | {stage.size:,} | {stage.cpu:,.1f} | {stage.exponent:.2f} | {cells} |")
+    lines += [
+        "",
+        "`train` learns from `ranking.max_users` users at most, whatever the catalog has: its row is an upper bound, for it is counted"
+        " as linear. What a coordinator reads and writes for workers is in no row.",
+    ]
     return "\n".join([*lines, ""])
 
 
