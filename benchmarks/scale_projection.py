@@ -76,8 +76,8 @@ def describe(stages: list[Stage], *, cores: int, efficiency: float) -> str:
         lines.append(f"| {where} | {stage.size:,} | {stage.cpu:,.1f} | {stage.exponent:.2f} | {cells} |")
     lines += [
         "",
-        "`train` learns from `ranking.max_users` users at most, whatever the catalog has: its row is an upper bound, for it is counted"
-        " as linear. What a coordinator reads and writes for workers is in no row.",
+        "`train` learns from `ranking.max_users` users at most, whatever the catalog has: its row is an upper bound, for it is"
+        " counted as linear. What a coordinator reads and writes for workers is in no row.",
     ]
     return "\n".join([*lines, ""])
 
