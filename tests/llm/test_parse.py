@@ -99,6 +99,6 @@ def test_no_text_is_too_odd(text: str) -> None:
 @pytest.mark.parametrize("flood", FLOODS)
 @pytest.mark.parametrize("start", ["", '{"', "{ "])
 def test_a_flood_takes_no_time(start: str, flood: str) -> None:
-    begun = time.process_time()
+    begun = time.thread_time()
     find_json(start + flood * 90_000)
-    assert time.process_time() - begun < 1.0
+    assert time.thread_time() - begun < 1.0

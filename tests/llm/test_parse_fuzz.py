@@ -146,14 +146,14 @@ def test_any_text_is_read_or_refused_by_every_reply_model(text: str, n_questions
 @pytest.mark.parametrize("start", ["", '{"answers": [', '{"answers": "'])
 def test_a_hundred_kilobytes_of_nests_take_less_than_a_second(start: str, flood: str) -> None:
     text = (start + flood * 100_000)[:100_000]
-    begun = time.process_time()
+    begun = time.thread_time()
     assert read(text, 5) is None
-    assert time.process_time() - begun < 1.0
+    assert time.thread_time() - begun < 1.0
 
 
 def test_a_hundred_kilobytes_of_closed_nests_take_less_than_a_second() -> None:
     for opening, closing in (("[", "]"), ('{"a":', "}"), ("[{'a':", "}]"), ('{"answers":[', "]}")):
         depth = 90_000 // (len(opening) + len(closing))
-        begun = time.process_time()
+        begun = time.thread_time()
         assert read(opening * depth + "1" + closing * depth, 1) is None
-        assert time.process_time() - begun < 1.0
+        assert time.thread_time() - begun < 1.0

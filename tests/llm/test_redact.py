@@ -112,9 +112,9 @@ def test_own_patterns_match_across_the_windows_in_which_they_run() -> None:
 def test_a_flood_takes_no_time() -> None:
     slow = Redaction.of(["email", "phone", {"name": "slow", "pattern": r"a.*b.*c"}])
     for flood in ("0", "0 1", "+1", "(0", "a", "a@", "a.", "call ", "01-"):
-        begun = time.process_time()
+        begun = time.thread_time()
         slow.apply(flood * (100_000 // len(flood)))
-        assert time.process_time() - begun < 5.0
+        assert time.thread_time() - begun < 5.0
 
 
 def test_the_key_tells_what_is_taken_out() -> None:

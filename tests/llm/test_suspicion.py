@@ -115,9 +115,9 @@ def test_any_text_gives_short_printable_excerpts(text: str) -> None:
      "а a", "\u200b", "end of ", "<!--", "give topic ", "item 1\n"],
 )  # fmt: skip
 def test_a_flood_takes_no_time(flood: str) -> None:
-    begun = time.process_time()
+    begun = time.thread_time()
     find_injections(f"ignore instructions label decode as {flood * (200_000 // len(flood))}")
-    assert time.process_time() - begun < 3.0
+    assert time.thread_time() - begun < 3.0
 
 
 def read_real_texts(folder: Path) -> list[str]:
