@@ -12,50 +12,6 @@ BARE = ("search", "predict", "write")
 WATCHED = ("candidates", "train", "score", "publish", "verify")
 GOAL, MEMORY_GIB, RECALL = 1.5, 16.0, 0.95
 
-MADE_FASTER = """\
-## What was changed, and what it brought
-
-2,000 users among 50,000 items, 200 candidates each, one thread: CPU seconds before and after on the same machine in the same
-hour. The candidates are the same pairs: of 400,000, 6,091 cosines differ by 0.000001, 42 places in one source's list by one, and
-fused scores, which follow from the places, by at most 0.00015; of 40,000 listed items one pair of neighbours changed places. On
-the sample catalogs (5,572 candidates) 87 cosines differ by 0.000001, fused scores by their rounding to 9 decimals, nothing else.
-
-| work | before | after | how |
-|---|---|---|---|
-| candidates | 3.9 s | 1.1 s | see below |
-| features | 1.4 s | 0.9 s | histories compared as matrices; labels, days and standard scores without a loop over users |
-| evidence and reasons | 2.9 s | 0.25 s | looked up by column; the rules are expressions |
-| features, BLAS on two threads | 8.0 s | 0.9 s | small products spin on several threads: each shard runs on one |
-
-Candidates: cosines by faiss without copies (0.9 to 0.1 us a pair), the interests of all users at once, lists sorted as one
-64-bit number (427 to 6 ns a row), popular and new items filtered as one table, fusion without group-by.
-
-What a profile of one shard does not show. The index is built once a night, not once for serving and once a fold; `score`
-builds no source. Vectors are read as a stream into one array (1.5 GB a million), not three. History tables lie in the order
-of the users and a shard's rows are found by range. The rule for an event needs no sort of all interactions. Users with truth
-beyond `ranking.max_users` are left out of learning, which otherwise would double the night.
-
-## What was changed after that
-
-100,000 users among 200,000 items, whole stages, two threads, the same quiet machine an hour apart:
-
-| stage | CPU seconds before | after | seconds before | after |
-|---|---|---|---|---|
-| candidates | 131.7 | 97.9 | 73.8 | 55.4 |
-| score | 202.7 | 114.7 | 114.5 | 65.0 |
-| publish | 15.5 | 13.2 | 11.9 | 11.2 |
-
-Candidates: only hits that may still be among a user's best, by the error of their 8-bit form, are scored exactly; users are
-ranked in blocks that fit the cache; the index is trained in fewer rounds (recall told .980 before, .997 after) and a vector is
-held against near groups of cells alone. Score: features that no tree asks for are not computed (54 of 86 here), rows go to
-LightGBM in blocks, lists are taken by numbers and looked up by place, not by text. Publish: shards that lie in order are passed
-on.
-
-What remains above the bare calls, a user: candidates .7 ms (histories, what is excluded, fusion, exact cosines, Parquet), score
-1.1 ms (features, of which the cosines of 200 candidates and 20 history items most; reasons, Parquet), publication .07 ms. 1.5
-times the bare calls would leave .54 ms for all of it.
-"""
-
 
 def describe(results: dict[str, dict[str, Any]], *, n_users: int, n_items: int) -> str:
     """The page."""
@@ -93,7 +49,7 @@ def describe(results: dict[str, dict[str, Any]], *, n_users: int, n_items: int) 
         *(f"| {name} | {results[name]['peak_mib'] / 1024:.2f} |" for name in WATCHED),
         f"\nThe highest is {peak:.2f} GiB (goal {MEMORY_GIB:.0f}); DuckDB is limited to 4 GiB of it.\n",
         _shortfalls(ours, bare, peak, search["recall"]),
-        MADE_FASTER,
+        "What was changed to get here, with figures before and after: [million_changes.md](million_changes.md).\n",
     ]  # fmt: skip
     return "\n".join(lines)
 
