@@ -86,7 +86,6 @@ def candidates(context: StepContext) -> StepReport:
             note if everyone else NO_USERS,
             *served.notes,
             *gate.notes,
-            *(context.pool.notes() if context.pool else ()),
         ),
     )
 

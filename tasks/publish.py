@@ -20,6 +20,7 @@ from tasks.contracts.report import StepReport
 from tasks.gates import first_critical
 from tasks.gating import Findings, describe_warnings, find_before, inspect_publication, store_results
 from tasks.running import task
+from tasks.sharding.publishing import SpreadFiles
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.errors import PublicationError
@@ -58,7 +59,7 @@ def publish(context: StepContext) -> StepReport:
         gate = _Gate(warehouse, context, catalogs)
         publication = publish_rows(
             context.folder / "published",
-            _rows(warehouse, catalogs),
+            _rows(warehouse, context, catalogs),
             facts=gate.facts(),
             keep=context.keep_publications,
             keep_hours=context.keep_hours,
@@ -181,13 +182,15 @@ def _refuse_closed_gates(warehouse: Warehouse, catalogs: list[str]) -> None:
         )
 
 
-def _rows(warehouse: Warehouse, catalogs: list[dict[str, Any]]) -> Iterator[TableRows]:
+def _rows(warehouse: Warehouse, context: StepContext, catalogs: list[dict[str, Any]]) -> Iterator[TableRows]:
     for row in catalogs:
         catalog = row["catalog"]
         files = latest_output(warehouse, catalog=catalog, stage="recommendations", needs="score")
         # Shards are of whole users and follow one another; only where they don't must all rows be sorted.
         is_ordered = are_files_ordered(files, TABLES["recommendations"].sorted_by)
-        yield TableRows("recommendations", catalog, (pl.read_parquet(path) for path in files), is_ordered=is_ordered)
+        frames = (pl.read_parquet(path) for path in files)
+        writer = SpreadFiles(files, pool=context.pool) if context.pool is not None and is_ordered else None
+        yield TableRows("recommendations", catalog, frames, is_ordered=is_ordered, writer=writer)
         for table in STREAMED_TABLES:
             yield TableRows(table, catalog, warehouse.stream(f"published/{table}", rows=50_000, catalog=catalog))
         run_id = row["measured_run"] or ""

@@ -64,7 +64,6 @@ def score(context: StepContext) -> StepReport:
             by,
             *_shortfalls(told, catalog.recommend.top_n),
             *served.notes,
-            *(context.pool.notes() if context.pool else ()),
         ),
     )
 

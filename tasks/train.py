@@ -88,10 +88,7 @@ def train(context: StepContext) -> StepReport:
         rows_out=made.ranker.n_rows,
         # What is beyond the limit of one machine was learnt on the workers.
         dropped={why: n for why, n in rows.dropped.items() if whole is None or why != "beyond_row_limit"},
-        notes=(
-            *_notes(model_id, made, decision, blank, is_backfill=context.is_backfill),
-            *(pool.notes() if pool else ()),
-        ),
+        notes=_notes(model_id, made, decision, blank, is_backfill=context.is_backfill),
     )
 
 

@@ -18,13 +18,16 @@ from warehouse.connection import Warehouse
 MEMORY_MB = 128
 ITEMS_PER_SHARE = 4_000_000
 """What DuckDB may hold while labels land, and again for each so many items: the work list keeps some 30 bytes an item."""
+VECTORS_MB = 512
+"""So much more where the work list brings vectors: DuckDB joins a million of them, 1.5 GB, in 256 and spills the rest."""
 GROUPS_CACHED = 20
 
 
 class Landing:
     """Collects label rows and dead letters, and commits them group by group; as a context it commits the last at its end.
 
-    Enter it before the work list is read: DuckDB works in one thread and little memory until it is left.
+    Enter it before the work list is read: DuckDB works in one thread and little memory until it is left. with_vectors says
+    that the work list brings vectors, of which that little would not hold the join.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Landing:
         schema: Mapping[str, Any],
         rows: int = 500,
         seconds: float = 1.0,
+        with_vectors: bool = False,
     ) -> None:
         self.warehouse = warehouse
         self.table = table
@@ -48,7 +52,8 @@ class Landing:
         self.n_labels = 0
         self.n_dead = 0
         n_items = warehouse.value("queries/count_items")
-        self._confined = warehouse.confined(MEMORY_MB * (1 + n_items // ITEMS_PER_SHARE))
+        memory_mb = MEMORY_MB * (1 + n_items // ITEMS_PER_SHARE)
+        self._confined = warehouse.confined(memory_mb + VECTORS_MB if with_vectors else memory_mb)
         self._n_groups = 0
         self._keys: list[str] = []
         self._labels: list[Mapping[str, Any]] = []

@@ -60,10 +60,17 @@ LABELER_VERSIONS: dict[Task, str] = {
 }
 """Raise a task's version with any change of rules, constants or reference texts that changes its answers."""
 
-ITEMS_AT_ONCE = 256
-PAIRS_AT_ONCE = 1024
-LISTS_AT_ONCE = 128
-USERS_AT_ONCE = 256
+QUESTIONS_AT_ONCE: dict[Task, int] = {
+    "enrich": 256,
+    "topics": 256,
+    "similar": 1024,
+    "judge": 1024,
+    "rank": 128,
+    "rewrite": 256,
+    "rerank": 128,
+    "explain": 1024,
+}
+"""How many questions are answered together, so that what they share is embedded once."""
 
 T = TypeVar("T")
 Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
@@ -125,7 +132,7 @@ class EmbeddedLabeler:
 
     def enrich(self, items: Iterable[ItemText]) -> Iterator[Reply[Enrichment]]:
         """Extracts; see `enrich_embedded`. An item without any text is a failure."""
-        return _reply_to_items(items, self._enrich)
+        return _reply_to_items("enrich", items, self._enrich)
 
     def label_topics(self, items: Iterable[ItemText]) -> Iterator[Reply[TopicAnswer]]:
         """Topics by prototype; see `topics_embedded`. Raises LabelerError without prototypes."""
@@ -134,6 +141,7 @@ class EmbeddedLabeler:
             raise LabelerError("the labeler has no topic prototypes; fit them with fit_prototypes and pass them in")
         parents = parents_of(self._taxonomy)
         return _reply_to_items(
+            "topics",
             items,
             lambda chunk: answer_topics(
                 chunk,
@@ -146,25 +154,25 @@ class EmbeddedLabeler:
 
     def verify_similar(self, pairs: Iterable[PairQuestion]) -> Iterator[Reply[SimilarAnswer]]:
         """Near-duplicates; see `similar_embedded`."""
-        for chunk in _split(pairs, PAIRS_AT_ONCE):
+        for chunk in split_questions("similar", pairs):
             for pair, answer in zip(chunk, answer_similar(chunk), strict=True):
                 yield Reply(pair.key, answer)
 
     def judge(self, pairs: Iterable[JudgeQuestion]) -> Iterator[Reply[JudgeAnswer]]:
         """Relevance; see `judge_embedded`. A user about whom nothing is known is a failure."""
-        for chunk in _split(pairs, PAIRS_AT_ONCE):
+        for chunk in split_questions("judge", pairs):
             for pair, answer in zip(chunk, answer_judge(chunk, phrases=self._phrases, scale=self._scale), strict=True):
                 yield _reply(pair.key, answer)
 
     def rank(self, windows: Iterable[RankQuestion]) -> Iterator[Reply[RankAnswer]]:
         """Orders by expected grade; see `rank_embedded`. A user about whom nothing is known is a failure."""
-        for chunk in _split(windows, LISTS_AT_ONCE):
+        for chunk in split_questions("rank", windows):
             for window, answer in zip(chunk, answer_rank(chunk, phrases=self._phrases, scale=self._scale), strict=True):
                 yield _reply(window.key, answer)
 
     def rewrite(self, users: Iterable[RewriteQuestion]) -> Iterator[Reply[RewriteAnswer]]:
         """Search texts of users; see `rewrite_embedded`. A user about whom nothing is known is a failure."""
-        for chunk in _split(users, USERS_AT_ONCE):
+        for chunk in split_questions("rewrite", users):
             answers = answer_rewrite(chunk, phrases=self._phrases, n_queries=self._n_queries)
             for question, answer in zip(chunk, answers, strict=True):
                 yield _reply(question.key, answer)
@@ -175,7 +183,7 @@ class EmbeddedLabeler:
 
     def explain(self, questions: Iterable[ExplainQuestion]) -> Iterator[Reply[Explanation]]:
         """Explanations out of the facts and the item; see `explain_embedded`."""
-        for chunk in _split(questions, PAIRS_AT_ONCE):
+        for chunk in split_questions("explain", questions):
             for question, answer in zip(chunk, answer_explain(chunk), strict=True):
                 yield _reply(question.key, answer)
 
@@ -199,10 +207,17 @@ class EmbeddedLabeler:
         return load_tone(self._embedder, self._scale)
 
 
+def split_questions(task: Task, questions: Iterable[T]) -> Iterator[list[T]]:
+    """The questions in the groups in which they are answered."""
+    remaining = iter(questions)
+    while chunk := list(islice(remaining, QUESTIONS_AT_ONCE[task])):
+        yield chunk
+
+
 def _reply_to_items(
-    items: Iterable[ItemText], answer: Callable[[Sequence[ItemText]], Sequence[Answer]]
+    task: Task, items: Iterable[ItemText], answer: Callable[[Sequence[ItemText]], Sequence[Answer]]
 ) -> Iterator[Reply[Answer]]:
-    for chunk in _split(items, ITEMS_AT_ONCE):
+    for chunk in split_questions(task, items):
         readable = [item for item in chunk if item.title.strip() or item.text.strip()]
         answers = dict(zip([item.key for item in readable], answer(readable), strict=True)) if readable else {}
         for item in chunk:
@@ -212,9 +227,3 @@ def _reply_to_items(
 
 def _reply(key: str, answer: Answer | Failure) -> Reply[Answer]:
     return Reply(key, None, failure=answer) if isinstance(answer, Failure) else Reply(key, answer)
-
-
-def _split(questions: Iterable[T], size: int) -> Iterator[list[T]]:
-    remaining = iter(questions)
-    while chunk := list(islice(remaining, size)):
-        yield chunk

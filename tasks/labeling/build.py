@@ -13,7 +13,6 @@ from tasks.contracts.choose import choose_endpoint
 from tasks.contracts.context import EndpointSettings, StepContext
 from tasks.contracts.errors import MissingInputError
 from tasks.embedding.protocol import Embedder
-from tasks.labelers.embedded import EmbeddedLabeler
 from tasks.labelers.openai import OpenAILabeler
 from tasks.labelers.openai_verify import VerifyingLabeler
 from tasks.labelers.protocol import Labeler, Task, TopicDefinition
@@ -30,6 +29,7 @@ from tasks.llm.batch.run import BatchDesk
 from tasks.llm.budget import Budget
 from tasks.llm.cache import ReplyStore
 from tasks.llm.redact import Redaction
+from tasks.sharding.labeling import LabelerParts, SpreadLabeler, build_embedded
 from warehouse.clock import utc_now
 from warehouse.connection import Warehouse
 from warehouse.vectors import read_vectors
@@ -92,14 +92,19 @@ def _make_labeler(
     embedder = embedder_for(context)
     needs_prototypes = task == "topics" and bool(taxonomy)
     prototypes = _prototypes(warehouse, context, taxonomy, embedder) if needs_prototypes else None
-    return EmbeddedLabeler(
-        embedder,
-        taxonomy=taxonomy,
+    parts = LabelerParts(
+        model=context.embedding_model,
+        precision=context.embedding_precision,
+        device=context.embedding_device,
+        taxonomy=tuple(taxonomy),
         prototypes=prototypes,
-        aspects=catalog.aspects,
+        aspects=tuple(catalog.aspects),
         summary_words=catalog.enrichment.summary_words,
         n_queries=catalog.rewrite.queries,
     )
+    if context.pool is None:
+        return build_embedded(parts, embedder)
+    return SpreadLabeler(parts, embedder, pool=context.pool, folder=f"{catalog.name}/labels")
 
 
 def ask_endpoint(

@@ -37,6 +37,8 @@ from warehouse.landing import Landing
 Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
 
 PROGRESS_EVERY = 50
+OF_TEXTS = ("enrich", "topics", "similar", "rewrite")
+"""What a language model is asked here without a vector being read, but for those by which people's examples are found."""
 SPENT = ("requests", "tokens_in", "tokens_out", "cost_usd")
 PROVENANCE: dict[str, Any] = {
     "fingerprint": pl.String,
@@ -77,6 +79,7 @@ def land_replies(
         schema={**schema, **PROVENANCE},
         rows=5000 if is_embedded else 500,
         seconds=5.0 if is_embedded else 1.0,
+        with_vectors=is_embedded or task not in OF_TEXTS or context.catalog.topics.gold_examples > 0,
     )
     landed = _Landed()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ParamSpec
 
@@ -14,6 +14,7 @@ from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment
 
+from tasks.contracts.context import StepContext
 from tasks.contracts.errors import TransientError
 from tasks.contracts.report import StepReport
 from warehouse.errors import LockedError
@@ -35,7 +36,7 @@ def task(*, name: str, hours: float = 12.0, run_name: str = "") -> Callable[[Cal
         @functools.wraps(step)
         def run(*args: P.args, **kwargs: P.kwargs) -> StepReport:
             clock = time.monotonic()
-            report = step(*args, **kwargs)
+            report = _with_workers(step(*args, **kwargs), (*args, *kwargs.values()))
             _log(replace(report, seconds=time.monotonic() - clock))
             return report
 
@@ -50,6 +51,12 @@ def task(*, name: str, hours: float = 12.0, run_name: str = "") -> Callable[[Cal
         )(run)
 
     return decorate
+
+
+def _with_workers(report: StepReport, given: Sequence[object]) -> StepReport:
+    """The report with what is to be told of the workers that the step was given."""
+    pools = [one.pool for one in given if isinstance(one, StepContext) and one.pool is not None]
+    return replace(report, notes=(*report.notes, *(note for pool in pools for note in pool.notes())))
 
 
 def _is_transient(_task: object, _task_run: object, state: Any) -> bool:

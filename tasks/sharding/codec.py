@@ -7,6 +7,7 @@ met twice is written once. Reading makes objects without running a constructor, 
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import importlib
 import io
@@ -23,9 +24,19 @@ from scipy import sparse
 
 from tasks.contracts.errors import StepError
 
-PACKAGES = ("tasks.retrieval.", "tasks.ranking.", "tasks.contracts.", "tasks.loading.", "tasks.sharding.")
+PACKAGES = (
+    "tasks.retrieval.",
+    "tasks.ranking.",
+    "tasks.contracts.",
+    "tasks.loading.",
+    "tasks.labelers.",
+    "tasks.sharding.",
+)
 INLINE_ITEMS = 64
 """A list of more texts is a file of its own."""
+
+INLINE_BYTES = 4096
+"""So is a larger array; a vector is no file."""
 
 Buffer = bytes | memoryview
 Node = Any
@@ -91,7 +102,7 @@ class _Encoder:
 
     def _large(self, value: object, path: str) -> dict[str, Node]:
         if isinstance(value, np.ndarray):
-            return {"array": self._array(value, path)}
+            return {"few": _inline(value)} if _is_small(value) else {"array": self._array(value, path)}
         if sparse.issparse(value):
             return self._sparse(value, path)
         if isinstance(value, pl.DataFrame):
@@ -191,6 +202,7 @@ class _Decoder:
 
 _READERS: Mapping[str, Callable[[_Decoder, Node], Any]] = {
     "array": lambda reader, node: reader.array(node["array"]),
+    "few": lambda _, node: _read_inline(*node["few"]),
     "sparse": lambda reader, node: reader.sparse(node),
     "frame": lambda reader, node: reader.frame(node["frame"]),
     "series": lambda reader, node: reader.frame(node["series"])["values"].alias(node["name"]),
@@ -237,6 +249,18 @@ def _class_of(name: str) -> Any:
     if not isinstance(found, type):
         raise StepError(f"a kit names {name!r} as a class, which it is not; the shared folder was tampered with")
     return found
+
+
+def _is_small(array: NDArray[Any]) -> bool:
+    return array.nbytes <= INLINE_BYTES and array.dtype.kind in "biufS"
+
+
+def _inline(array: NDArray[Any]) -> Node:
+    return [array.dtype.str, list(array.shape), base64.b64encode(array.tobytes()).decode()]
+
+
+def _read_inline(dtype: str, shape: Sequence[int], content: str) -> NDArray[Any]:
+    return np.frombuffer(base64.b64decode(content, validate=True), dtype=np.dtype(dtype)).reshape(shape).copy()
 
 
 def _serialize_faiss(index: Any) -> NDArray[np.uint8]:

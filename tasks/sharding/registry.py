@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import polars as pl
@@ -13,6 +15,8 @@ JOBS: Mapping[str, str] = {
     "retrieve": "tasks.sharding.jobs:retrieve",
     "rank": "tasks.sharding.jobs:rank",
     "embed": "tasks.sharding.embedding:embed",
+    "label": "tasks.sharding.labeling:label",
+    "publish": "tasks.sharding.publishing:publish_file",
 }
 
 
@@ -22,6 +26,16 @@ class MadeShard:
 
     frame: pl.DataFrame
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """A file that a job has written whole, below scratch, which lasts as long as this."""
+
+    path: Path
+    n_rows: int
+    facts: Mapping[str, Any]
+    scratch: TemporaryDirectory[str]
 
 
 Job = Callable[[Any, Any], MadeShard]

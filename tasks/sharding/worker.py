@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.contracts.errors import StepError
 from tasks.sharding.kits import KitReader, Stored, read_part
-from tasks.sharding.registry import job_of
+from tasks.sharding.registry import MadeFile, MadeShard, job_of
 from tasks.sharding.shared import Shared
 
 PACKAGES = (
@@ -74,12 +74,15 @@ def run_part(order: Mapping[str, Any]) -> dict[str, Any]:
         return {"refused": f"{type(error).__name__}: {error}"}
     # One thread a shard: as many shards run at once as the worker has threads.
     with threadpool_limits(1):
-        made = job_of(order["job"])(kit, part)
-    held = io.BytesIO()
-    made.frame.write_parquet(held, compression="zstd")
-    sha256 = shared.put(order["output"], [held.getbuffer()])
+        made: MadeShard | MadeFile = job_of(order["job"])(kit, part)
+    if isinstance(made, MadeFile):
+        n_rows, sha256 = made.n_rows, shared.put_file(order["output"], made.path)
+    else:
+        held = io.BytesIO()
+        made.frame.write_parquet(held, compression="zstd")
+        n_rows, sha256 = made.frame.height, shared.put(order["output"], [held.getbuffer()])
     return {
-        "n_rows": made.frame.height,
+        "n_rows": n_rows,
         "facts": dict(made.facts),
         "sha256": sha256,
         "seconds": round(time.monotonic() - clock, 3),

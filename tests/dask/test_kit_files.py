@@ -133,7 +133,7 @@ def test_kit_that_names_what_is_no_class_of_ours_is_refused(name: str, shared: S
 
 
 def test_damaged_and_absent_pieces_are_found_before_use(shared: Shared) -> None:
-    stored = put_kit(shared, "run", {"a": np.arange(10.0)})
+    stored = put_kit(shared, "run", {"a": np.arange(1000.0)})
     [piece] = (Path(shared.address) / "run" / "pieces").iterdir()
     content = piece.read_bytes()
     piece.write_bytes(content[:-1] + b"\x01")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.contracts.errors import LabelerError
-from tasks.labelers.embedded import ITEMS_AT_ONCE, PAIRS_AT_ONCE, EmbeddedLabeler
+from tasks.labelers.embedded import QUESTIONS_AT_ONCE, EmbeddedLabeler
 from tasks.labelers.phrase_vectors import PhraseVectors
 from tasks.labelers.protocol import ItemText, Labeler, PairQuestion, Task, TopicDefinition
 from tasks.labelers.prototypes import Prototypes, fit_prototypes
@@ -90,16 +90,16 @@ def test_questions_are_taken_as_they_are_answered() -> None:
 
     def questions() -> Iterator[PairQuestion]:
         nonlocal taken
-        for number in range(3 * PAIRS_AT_ONCE):
+        for number in range(3 * QUESTIONS_AT_ONCE["judge"]):
             taken += 1
             yield PairQuestion(ItemText("a", "x", "y"), ItemText(f"b{number}", "x", "z"), 0.8)
 
     assert next(build().verify_similar(questions())).answer is not None
-    assert taken == PAIRS_AT_ONCE
+    assert taken == QUESTIONS_AT_ONCE["judge"]
 
 
 def test_every_question_gets_one_reply_across_chunks() -> None:
-    items = [ItemText(f"i{number}", "team", "match") for number in range(ITEMS_AT_ONCE + 3)]
+    items = [ItemText(f"i{number}", "team", "match") for number in range(QUESTIONS_AT_ONCE["topics"] + 3)]
     assert [reply.key for reply in build().label_topics(items)] == [item.key for item in items]
 
 

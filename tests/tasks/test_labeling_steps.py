@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from flows.settings import Settings
 from tasks.contracts.errors import StepError
 from tasks.labelers.protocol import Task
 from tests.night import Nights, SmallCatalog
 from tests.scripted_labeler import ScriptedLabeler
 from tests.tasks.conftest import Begin
+from warehouse.landing import Landing
 
 TASKS: tuple[Task, ...] = ("enrich", "topics", "similar", "judge")
 TABLES = {"enrich": "enrichments", "topics": "topic_labels", "similar": "similarity_labels", "judge": "judge_labels"}
@@ -165,3 +167,23 @@ def _hash_of(nights: Nights, key: str) -> str:
     if key.startswith("u"):
         return str(nights.value(f"select profile_hash from users where user_id = '{key}'"))
     return str(nights.value(f"select content_hash from items where item_id = '{key}'"))
+
+
+@pytest.mark.parametrize("labeler", ["embedded", "fake"])
+def test_work_lists_that_bring_vectors_get_the_memory_for_them(
+    labeler: str, nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded labeler's do, and the judge's whoever is asked."""
+    seen: dict[str, bool] = {}
+
+    class Watched(Landing):
+        def __init__(self, *args: Any, task: str, with_vectors: bool, **more: Any) -> None:
+            seen[task] = with_vectors
+            super().__init__(*args, task=task, with_vectors=with_vectors, **more)
+
+    monkeypatch.setattr("tasks.labeling.land.Landing", Watched)
+    if labeler == "fake":
+        nights.changes = {"endpoints": {"fake": Settings().read_endpoints()["fake"]}, "endpoint": "fake"}
+    nights.run("ingest", "embed", "enrich", "topics", "similar", "judge")
+    of_texts = labeler == "embedded"
+    assert seen == {"enrich": of_texts, "topics": of_texts, "similar": of_texts, "judge": True}

@@ -102,3 +102,15 @@ def test_flush_of_nothing_writes_nothing(warehouse: Warehouse) -> None:
     landing = land(warehouse)
     landing.flush()
     assert (landing.n_labels, landing.n_dead, stored(warehouse)) == (0, 0, [])
+
+
+def test_duckdb_may_hold_more_where_the_work_list_brings_vectors(warehouse: Warehouse) -> None:
+    """In what is enough for labels alone a join of 100,000 vectors was given up as out of memory."""
+
+    def allowed(*, with_vectors: bool) -> str:
+        with Landing(
+            warehouse, "topic_labels", catalog="news", task="topics", schema=SCHEMA, with_vectors=with_vectors
+        ):
+            return str(warehouse.connection.sql("select current_setting('memory_limit')").fetchall()[0][0])
+
+    assert (allowed(with_vectors=False), allowed(with_vectors=True)) == ("122.0 MiB", "610.3 MiB")

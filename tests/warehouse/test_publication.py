@@ -115,8 +115,9 @@ def test_rows_are_sorted_by_user_and_split_into_small_groups(tmp_path: Path, mon
         [frame[:70], frame[70:]], TABLES["recommendations"], root=tmp_path, folder="r", stem="news", catalog="news",
         metadata={}, memory_limit_mb=100, rows_per_file=100,
     )  # fmt: skip
-    assert [file.rows for file in files] == [150]
-    assert pl.read_parquet(tmp_path / files[0].path).equals(frame.sort("user_id", "rank"), null_equal=True)
+    assert [file.rows for file in files] == [99, 51]
+    read = pl.concat([pl.read_parquet(tmp_path / file.path) for file in files])
+    assert read.equals(frame.sort("user_id", "rank"), null_equal=True)
 
 
 def test_many_rows_make_several_files(tmp_path: Path) -> None:
@@ -128,6 +129,19 @@ def test_many_rows_make_several_files(tmp_path: Path) -> None:
     assert [file.rows for file in files] == [20_000, 10_000]
     groups = [pq.read_metadata(tmp_path / file.path).num_row_groups for file in files]
     assert groups == [2, 1]
+
+
+def test_user_is_in_one_file_however_many_rows_that_takes(tmp_path: Path) -> None:
+    frame = recommendations(n_users=7, n_items=30)
+    few = pl.col("user_id").is_in(["u01", "u05"]) & (pl.col("rank") > 4)
+    files = write_table(
+        [frame.filter(~few)], TABLES["recommendations"], root=tmp_path, folder="r", stem="news", catalog="news",
+        metadata={}, memory_limit_mb=200, rows_per_file=20,
+    )  # fmt: skip
+    assert [(file.rows, file.first, file.last) for file in files] == [
+        (30, "u00", "u00"), (4, "u01", "u01"), (30, "u02", "u02"), (30, "u03", "u03"), (30, "u04", "u04"), (4, "u05", "u05"),
+        (30, "u06", "u06"),
+    ]  # fmt: skip
 
 
 def test_catalogs_lie_side_by_side(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from warehouse.publication.compatibility import (
     snapshot_contract,
 )
 from warehouse.publication.contract import render_contract
-from warehouse.publication.files import write_table
+from warehouse.publication.files import conform, write_file
 from warehouse.publication.older import OlderTable
 from warehouse.publication.row_checks import check_rows
 from warehouse.publication.tables import Column, parse_version
@@ -282,16 +282,18 @@ def test_all_faults_of_a_publication_are_found(tmp_path: Path) -> None:
 
 
 def test_wide_groups_and_file_ends_do_not_hide_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user whose rows lie in two files and several batches is still one list."""
+    """A user whose rows lie in two files, as in publications of earlier versions, and several batches is still one list."""
     table = replace(TABLES["recommendations"], row_group_rows=3)
     monkeypatch.setattr(row_checks, "BATCH_ROWS", 3)
     frame = recommendations(n_users=4, n_items=10)
 
     def check(rows: pl.DataFrame, name: str) -> list[tuple[str, str]]:
-        files = write_table(
-            [rows], table, root=tmp_path, folder=name, stem="news", catalog="news", metadata={}, memory_limit_mb=100,
-            rows_per_file=7,
-        )  # fmt: skip
+        (tmp_path / name).mkdir()
+        cut = [conform([rows[start : start + 7]], table, catalog="news") for start in range(0, rows.height, 7)]
+        files = [
+            write_file(batches, table, root=tmp_path, path=f"{name}/{place}.parquet", catalog="news", metadata={})
+            for place, batches in enumerate(cut)
+        ]
         assert len(files) > 4
         return [(one.check, one.message) for one in check_rows(table, "news", [tmp_path / one.path for one in files])]
 

@@ -1,8 +1,9 @@
 """Writes one table of one catalog as sorted Parquet, from a stream of frames in any order.
 
 DuckDB sorts, on disk when the rows do not fit its memory limit, so that a million users fit; rows that lie in order
-already, as shards of lists do, are only passed on, which takes less than half the time. pyarrow writes, because it keeps
-nullability, descriptions and metadata as the contract states them.
+already, as shards of lists do, are only passed on, which takes less than half the time. A file ends where a user (or
+whatever the table is first sorted by) ends. pyarrow writes, because it keeps nullability, descriptions and metadata as
+the contract states them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from warehouse.errors import PublicationError
 from warehouse.publication.tables import Table
 from warehouse.shards import sync_file
 
-ROWS_PER_FILE = 2_000_000
+ROWS_PER_FILE = 500_000
+"""Some 25,000 users of 20 items: a reader who looks one up reads a footer of 50 row groups, and files can be made side by side."""
 
 
 @dataclass(frozen=True)
@@ -57,32 +60,71 @@ def write_table(
     """Write the frames of one catalog to `<root>/<folder>/<stem>-00000.parquet` and on; without rows, one empty file.
 
     is_ordered: the rows come in the order of table.sorted_by and are not sorted again; verification finds it if they do not.
-    Columns that the contract does not name are left out. Raises PublicationError for a missing column, a value of
-    another type, a null where none may be, or a row of another catalog.
+    Columns that the contract does not name are left out. Raises
+    PublicationError for a missing column, a value of another type, a null where none may be, or a row of another catalog.
     """
     (root / folder).mkdir(parents=True, exist_ok=True)
-    written: list[PublishedFile] = []
     if is_ordered:
-        conformed = (batch for frame in frames for batch in _conform(frame, table, catalog).to_batches())
-        batches = _regroup(conformed, table)
+        batches = conform(frames, table, catalog=catalog)
     else:
         batches = _sort(frames, table, catalog=catalog, scratch=root / "tmp", memory_limit_mb=memory_limit_mb)
-    batch = next(batches, None)
-    while batch is not None or not written:
-        relative = f"{folder}/{stem}-{len(written):05d}.parquet"
-        with _open_writer(root / relative, table, metadata) as writer:
-            rows, ends = 0, []
-            while batch is not None and rows < rows_per_file:
-                writer.write_table(batch, row_group_size=table.row_group_rows)
-                lead = batch.column(table.sorted_by[0])
-                ends += [lead[0].as_py(), lead[-1].as_py()]
-                rows += batch.num_rows
-                batch = next(batches, None)
-        sync_file(root / relative)
-        n_bytes, digest = measure_file(root / relative)
-        first, last = (ends[0], ends[-1]) if ends else (None, None)
-        written.append(PublishedFile(relative, catalog, rows, n_bytes, digest, first, last))
+    written: list[PublishedFile] = []
+    for of_file in split_files(batches, table.sorted_by[0], rows_per_file):
+        relative = file_name(folder, stem, len(written))
+        written.append(write_file(of_file, table, root=root, path=relative, catalog=catalog, metadata=metadata))
+    if not written:
+        empty = file_name(folder, stem, 0)
+        written.append(write_file((), table, root=root, path=empty, catalog=catalog, metadata=metadata))
     return written
+
+
+def file_name(folder: str, stem: str, number: int) -> str:
+    """The path of a table's file, relative to the published folder."""
+    return f"{folder}/{stem}-{number:05d}.parquet"
+
+
+def write_file(
+    batches: Iterable[pa.Table], table: Table, *, root: Path, path: str, catalog: str, metadata: Mapping[str, str]
+) -> PublishedFile:
+    """Write `<root>/<path>` of rows that are in order and of the contract's types, in batches of whatever size."""
+    rows, ends = 0, []
+    with _open_writer(root / path, table, metadata) as writer:
+        for batch in _regroup(batches, table):
+            writer.write_table(batch, row_group_size=table.row_group_rows)
+            lead = batch.column(table.sorted_by[0])
+            ends += [lead[0].as_py(), lead[-1].as_py()]
+            rows += batch.num_rows
+    sync_file(root / path)
+    n_bytes, digest = measure_file(root / path)
+    first, last = (ends[0], ends[-1]) if ends else (None, None)
+    return PublishedFile(path, catalog, rows, n_bytes, digest, first, last)
+
+
+def conform(frames: Iterable[pl.DataFrame], table: Table, *, catalog: str) -> Iterator[pa.Table]:
+    """The frames with the contract's columns and types. Raises PublicationError as write_table."""
+    return (_conform(frame, table, catalog) for frame in frames)
+
+
+def split_files(
+    batches: Iterable[pa.Table], lead: str, rows_per_file: int = ROWS_PER_FILE
+) -> Iterator[Iterator[pa.Table]]:
+    """The rows of each file, to be read before the next file's; a batch is cut where a file ends.
+
+    A file takes what is of one value of the column `lead` as a whole, and as many values as rows_per_file rows allow; one
+    that has more rows is a file of its own. How the batches lie does not matter. Memory: a batch, and a value's rows.
+    """
+    source = _whole_values(batches, lead)
+    held = next(source, None)
+
+    def of_one() -> Iterator[pa.Table]:
+        nonlocal held
+        rows = 0
+        while held is not None and (end := _fitting(held, lead, rows_per_file - rows, is_first=rows == 0)):
+            yield held.slice(0, end)
+            rows, held = rows + end, held.slice(end) if end < held.num_rows else next(source, None)
+
+    while held is not None:
+        yield of_one()
 
 
 def measure_file(path: Path) -> tuple[int, str]:
@@ -114,18 +156,48 @@ def _sort(
         connection.register("incoming", incoming)
         try:
             ordered = connection.sql(f"select {columns} from incoming order by {order}")
-            yield from _regroup(ordered.to_arrow_reader(table.row_group_rows), table)
+            for batch in ordered.to_arrow_reader(table.row_group_rows):
+                yield pa.Table.from_batches([batch])
         except duckdb.Error as error:
             # What went wrong in a frame reaches us wrapped by DuckDB: the error itself says more.
             raise faults[0] if faults else PublicationError(f"table {table.name!r} can't be sorted: {error}") from error
 
 
-def _regroup(batches: Iterable[pa.RecordBatch], table: Table) -> Iterator[pa.Table]:
+def _whole_values(batches: Iterable[pa.Table], lead: str) -> Iterator[pa.Table]:
+    """The same rows, in tables that never divide the rows of one value of the column."""
+    held: pa.Table | None = None
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        rows = batch if held is None else pa.concat_tables([held, batch])
+        start = pc.index(rows.column(lead), rows.column(lead)[-1]).as_py()
+        held = rows.slice(start)
+        if start:
+            yield rows.slice(0, start)
+    if held is not None:
+        yield held
+
+
+def _fitting(rows: pa.Table, lead: str, room: int, *, is_first: bool) -> int:
+    """How many of the rows, whole values, go into the room; at least one value where the file is empty."""
+    if rows.num_rows <= room:
+        return int(rows.num_rows)
+    if room <= 0:
+        return 0
+    values = pl.Series(rows.column(lead))
+    starts = (values != values.shift(1)).fill_null(value=True).arg_true().to_list()
+    fitting = [start for start in (*starts[1:], rows.num_rows) if start <= room]
+    if fitting or not is_first:
+        return fitting[-1] if fitting else 0
+    return int(starts[1]) if len(starts) > 1 else int(rows.num_rows)
+
+
+def _regroup(batches: Iterable[pa.Table], table: Table) -> Iterator[pa.Table]:
     """Tables of row_group_rows each, the last one shorter, so that the same rows always make the same bytes."""
     n_rows = table.row_group_rows
     held = pa.Table.from_batches([], schema=_open_schema(table))
     for batch in batches:
-        held = pa.concat_tables([held, pa.Table.from_batches([batch])])
+        held = pa.concat_tables([held, batch])
         while held.num_rows >= n_rows:
             yield held.slice(0, n_rows).combine_chunks().cast(table.schema)
             held = held.slice(n_rows)

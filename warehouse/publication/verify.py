@@ -6,9 +6,10 @@ rows must be sorted, without nulls where none may be, finite, in range, unique b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,16 +25,18 @@ from warehouse.publication.tables import SCHEMA_VERSION, TABLES, Table, parse_ve
 HASHING_THREADS = 2
 
 
-def verify(publication: Publication) -> None:
-    """Raises PublicationError that names the table, the file and what is wrong with it."""
-    for fault in find_faults(publication):
+def verify(publication: Publication, *, checked: Collection[str] = ()) -> None:
+    """Raises PublicationError that names the table, the file and what is wrong with it. checked: see find_faults."""
+    for fault in find_faults(publication, checked=checked):
         raise PublicationError(fault.message)
 
 
-def find_faults(publication: Publication) -> Iterator[Fault]:
+def find_faults(publication: Publication, *, checked: Collection[str] = ()) -> Iterator[Fault]:
     """All that is wrong with a publication, table by table; nothing if it is whole.
 
-    Raises PublicationError for a publication of a schema that this version of Nightjar does not know.
+    checked are paths of files whose rows their writer has checked, file by file: of these only what a file by itself can't
+    show is looked at, its sum and its place among the others. Raises PublicationError for a publication of a schema that
+    this version of Nightjar does not know.
     """
     version = publication.schema_version
     ours, theirs = parse_version(SCHEMA_VERSION), parse_version(version)
@@ -46,13 +49,15 @@ def find_faults(publication: Publication) -> Iterator[Fault]:
         if table.name not in publication.manifest["tables"]:
             yield Fault("files", f"the manifest does not list table {table.name!r}; publish again")
             continue
-        yield from _check_table(publication, publication.table(table.name), table.at(version))
+        yield from _check_table(publication, publication.table(table.name), table.at(version), checked)
         for older in publication.older_tables(table.name):
             # Without its declaration (its time is over) an older version is held to its sums only.
             yield from _check_table(publication, older, find_older(table.name, older.version_folder))
 
 
-def _check_table(publication: Publication, published: PublishedTable, table: Table | None) -> Iterator[Fault]:
+def _check_table(
+    publication: Publication, published: PublishedTable, table: Table | None, checked: Collection[str] = ()
+) -> Iterator[Fault]:
     broken: set[str] = set()
     for fault, path in _check_files(publication.published, published):
         broken.add(path)
@@ -62,6 +67,9 @@ def _check_table(publication: Publication, published: PublishedTable, table: Tab
     sound = [entry for entry in published.files if entry.path not in broken]
     for catalog in sorted({entry.catalog for entry in sound}):
         entries = [entry for entry in sound if entry.catalog == catalog]
+        if entries and all(entry.path in checked for entry in entries):
+            yield from _check_borders(table, catalog, entries)
+            continue
         yield from _check_catalog(publication.published, table, catalog, entries)
 
 
@@ -100,6 +108,14 @@ def _check_file(path: Path, entry: PublishedFile, n_bytes: int, digest: str) -> 
         return
     if n_rows != entry.rows:
         yield Fault("files", f"file {str(path)!r} has {n_rows} rows, the manifest says {entry.rows}"), ""
+
+
+def _check_borders(table: Table, catalog: str, entries: Sequence[PublishedFile]) -> Iterator[Fault]:
+    """Whether files that are each in order follow one another, none ending with what the next begins with."""
+    for before, after in pairwise(entry for entry in entries if entry.rows):
+        if before.last is None or after.first is None or before.last >= after.first:
+            where, lead = f"table {table.name!r} of catalog {catalog!r}", table.sorted_by[0]
+            yield Fault("order", f"{where} is not sorted by {lead!r} near {after.first!r}; publish again")
 
 
 def _check_catalog(published: Path, table: Table, catalog: str, entries: Sequence[PublishedFile]) -> Iterator[Fault]:
