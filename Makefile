@@ -39,7 +39,7 @@ check: lint types imports test
 # After a pin was added or changed: writes the hashes of all files of all pins. Needs a network; minutes.
 .PHONY: lock audit
 lock: setup
-	$(BIN)/python deployments/lock.py requirements.lock
+	$(BIN)/python deployments/lock.py requirements.lock requirements-litellm.lock requirements-labelstudio.lock
 
 # Known faults of the pinned versions, as far as this machine can ask for them. Tells, and fails only with STRICT=1.
 audit: setup
@@ -59,7 +59,7 @@ litellm: $(LITELLM_VENV)/.installed
 
 $(LITELLM_VENV)/.installed: requirements-litellm.lock
 	$(PYTHON) -m venv $(LITELLM_VENV)
-	$(LITELLM_VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-litellm.lock
+	$(LITELLM_VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-litellm.lock
 	@touch $@
 
 test-litellm: setup litellm
@@ -78,7 +78,7 @@ labelstudio: $(LABELSTUDIO_VENV)/.installed
 
 $(LABELSTUDIO_VENV)/.installed: requirements-labelstudio.lock
 	$(PYTHON) -m venv $(LABELSTUDIO_VENV)
-	$(LABELSTUDIO_VENV)/bin/python -m pip install --quiet --no-deps --requirement requirements-labelstudio.lock
+	$(LABELSTUDIO_VENV)/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-labelstudio.lock
 	@touch $@
 
 test-labelstudio: setup labelstudio

@@ -147,6 +147,15 @@ def test_every_pin_has_a_hash_and_torch_stands_apart() -> None:
     assert "://" not in text + (ROOT / "requirements-torch.lock").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("server", ["litellm", "labelstudio"])
+def test_servers_of_tests_are_held_to_hashes_too(server: str) -> None:
+    text = (ROOT / f"requirements-{server}.lock").read_text(encoding="utf-8")
+    assert HASHED.sub("", text).strip() == "", "a pin has no hash: make lock"
+    assert "://" not in text
+    installed = rf"pip install .*--no-deps --require-hashes --requirement requirements-{server}\.lock"
+    assert re.search(installed, (ROOT / "Makefile").read_text(encoding="utf-8"))
+
+
 def test_every_dependency_is_pinned_and_the_pins_fit_one_another() -> None:
     from importlib.metadata import PackageNotFoundError, distribution
 
