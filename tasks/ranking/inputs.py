@@ -21,6 +21,7 @@ from tasks.ranking.item_counts import count_choices, first_labels, places_of, sh
 FloatMatrix = NDArray[np.float32]
 FloatVector = NDArray[np.float64]
 IntVector = NDArray[np.int64]
+IntMatrix = NDArray[np.int64]
 BoolVector = NDArray[np.bool_]
 
 PRIOR_VALUES = 5.0

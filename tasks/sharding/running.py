@@ -51,7 +51,8 @@ def run_shards(
 
 def _in_order(job: Job, kit: object, parts: Iterable[object], *, threads: int) -> Iterator[MadeShard]:
     if threads == 1:
-        yield from (job(kit, part) for part in parts)
+        with threadpool_limits(1, "blas"):
+            yield from (job(kit, part) for part in parts)
         return
     source, running = iter(parts), deque[Future[MadeShard]]()
     # Shards run side by side, so each computes on one thread: small products on several only wait for one another.
