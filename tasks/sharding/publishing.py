@@ -67,7 +67,7 @@ class SpreadFiles:
     def write(
         self, table: Table, *, root: Path, folder: str, stem: str, catalog: str, metadata: Mapping[str, str]
     ) -> list[PublishedFile]:
-        """The files in order. Raises PublicationError for rows that break the contract, and what the pool raises."""
+        """The files in order; without rows an empty one. Raises PublicationError for rows against the contract, or as the pool."""
         (root / folder).mkdir(parents=True, exist_ok=True)
         kit = PublishingKit(table.name, catalog, dict(metadata))
         written: dict[int, PublishedFile] = {}
@@ -79,6 +79,9 @@ class SpreadFiles:
             sync_file(root / path)
             n_bytes, ends = (root / path).stat().st_size, (done.facts["first"], done.facts["last"])
             written[done.number] = PublishedFile(path, catalog, done.n_rows, n_bytes, done.sha256, *ends)
+        if not written:
+            path = file_name(folder, stem, 0)
+            return [write_file((), table, root=root, path=path, catalog=catalog, metadata=metadata)]
         return [written[number] for number in sorted(written)]
 
     def _parts(self, lead: str) -> Iterator[PublishingPart]:

@@ -76,7 +76,8 @@ def run_part(order: Mapping[str, Any]) -> dict[str, Any]:
     with threadpool_limits(1):
         made: MadeShard | MadeFile = job_of(order["job"])(kit, part)
     if isinstance(made, MadeFile):
-        n_rows, sha256 = made.n_rows, shared.put_file(order["output"], made.path)
+        with made.scratch:
+            n_rows, sha256 = made.n_rows, shared.put_file(order["output"], made.path)
     else:
         held = io.BytesIO()
         made.frame.write_parquet(held, compression="zstd")

@@ -82,6 +82,16 @@ def test_files_of_workers_are_those_of_this_process(users: int, tmp_path: Path, 
     assert there.manifest["tables"] == here.manifest["tables"]
 
 
+def test_lists_of_nobody_are_one_empty_file_as_here(tmp_path: Path, worker: WorkerHere) -> None:
+    frame = lists().clear()
+    (tmp_path / "shards").mkdir()
+    frame.write_parquet(tmp_path / "shards" / "shard-00000.parquet")
+    shards = sorted((tmp_path / "shards").iterdir())
+    there = publish_shards(tmp_path / "there", shards, worker)
+    assert sums(there) == sums(publish_shards(tmp_path / "here", shards, None))
+    assert [file.rows for file in there.table("recommendations").files] == [0]
+
+
 def test_rows_that_a_worker_has_checked_are_not_read_again(
     tmp_path: Path, worker: WorkerHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,8 +60,8 @@ def write_table(
     """Write the frames of one catalog to `<root>/<folder>/<stem>-00000.parquet` and on; without rows, one empty file.
 
     is_ordered: the rows come in the order of table.sorted_by and are not sorted again; verification finds it if they do not.
-    Columns that the contract does not name are left out. Raises
-    PublicationError for a missing column, a value of another type, a null where none may be, or a row of another catalog.
+    Columns that the contract does not name are left out. Raises PublicationError for a missing column, a value of another
+    type, a null where none may be, or a row of another catalog.
     """
     (root / folder).mkdir(parents=True, exist_ok=True)
     if is_ordered:
