@@ -24,6 +24,8 @@ def test_worker_with_an_address_of_its_own_makes_the_same_bytes(tmp_path: Path) 
         "300",
         "--items",
         "300",
+        "--texts",
+        "40",
         "--out",
         str(tmp_path / "page.md"),
     ]
@@ -32,6 +34,6 @@ def test_worker_with_an_address_of_its_own_makes_the_same_bytes(tmp_path: Path) 
     )
     assert done.returncode == 0, done.stderr[-2000:]
     page = (tmp_path / "page.md").read_text()
-    assert "have the same bytes as here | 1 of 1 |" in page
+    assert "are those of here | 1 of 1 |" in page
     assert "| one worker |" in page
     assert "10.213.7.11:" in page
