@@ -37,7 +37,7 @@ from warehouse.landing import Landing
 Answer = TypeVar("Answer", Enrichment, TopicAnswer, SimilarAnswer, JudgeAnswer, RankAnswer, RewriteAnswer, Explanation)
 
 PROGRESS_EVERY = 50
-OF_TEXTS = ("enrich", "topics", "similar", "rewrite")
+OF_TEXTS = ("enrich", "topics", "similar")
 """What a language model is asked here without a vector being read, but for those by which people's examples are found."""
 SPENT = ("requests", "tokens_in", "tokens_out", "cost_usd")
 PROVENANCE: dict[str, Any] = {

@@ -171,9 +171,9 @@ def _hash_of(nights: Nights, key: str) -> str:
 
 @pytest.mark.parametrize("labeler", ["embedded", "fake"])
 def test_work_lists_that_bring_vectors_get_the_memory_for_them(
-    labeler: str, nights: Nights, monkeypatch: pytest.MonkeyPatch
+    labeler: str, nights: Nights, catalog: SmallCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The embedded labeler's do, and the judge's whoever is asked."""
+    """The embedded labeler's do, and those about users, whose histories have vectors, whoever is asked."""
     seen: dict[str, bool] = {}
 
     class Watched(Landing):
@@ -184,6 +184,7 @@ def test_work_lists_that_bring_vectors_get_the_memory_for_them(
     monkeypatch.setattr("tasks.labeling.land.Landing", Watched)
     if labeler == "fake":
         nights.changes = {"endpoints": {"fake": Settings().read_endpoints()["fake"]}, "endpoint": "fake"}
-    nights.run("ingest", "embed", "enrich", "topics", "similar", "judge")
+    catalog.more = "[candidates.sources]\nrewritten_query = 1.0\npopularity = 1.0\n"
+    nights.run("ingest", "embed", "enrich", "topics", "similar", "judge", "rewrite")
     of_texts = labeler == "embedded"
-    assert seen == {"enrich": of_texts, "topics": of_texts, "similar": of_texts, "judge": True}
+    assert seen == {"enrich": of_texts, "topics": of_texts, "similar": of_texts, "judge": True, "rewrite": True}
