@@ -1,30 +1,34 @@
-"""Nearest vectors of a large catalog: faiss's inverted file (IVF) looks into the cells around a query, not into all.
+"""Nearest vectors of a large catalog: only the cells around a query are looked into, not all (see cells).
 
-Source: Jegou, Douze and Schmid, "Product quantization for nearest neighbor search", TPAMI 2011. The vectors lie in the
-cells with 8 bits a number; what is found is scored again with the full vectors, so scores equal those of exact search.
-How many cells are looked into is chosen by recall: the fewest (doubling) that find TARGET_RECALL of the true nearest
-of sample queries. The recall of other sample queries is measured then, and told as `index_recall`.
+All queries that look into a cell are scored by one product of two matrices: so a cell's vectors are read once for many
+users, which is several times faster than a search query by query (benchmarks/results/million_night.md). What is found is
+scored again pair by pair, so scores equal those of exact search. How many cells are looked into is chosen by recall: the
+fewest (doubling) that find TARGET_RECALL of the true nearest of sample queries. The recall of other sample queries is
+measured then, and told as `index_recall`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import faiss
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from tasks.retrieval.exact_search import TIE_SLACK, ExactSearch, next_power, query_blocks
+from tasks.contracts.dots import use_one_thread
+from tasks.retrieval.cells import Cells, part_into_cells
+from tasks.retrieval.exact_search import TIE_SLACK, ExactSearch
 from tasks.retrieval.item_index import BoolVector, FloatMatrix, FloatVector, IntVector, unit_rows
+from tasks.retrieval.order import run_starts
 from tasks.retrieval.source import SCORE_DECIMALS
 from tasks.retrieval.vector_search import Hits, Near, VectorSearch, join_near, pair_dots
 
 TARGET_RECALL = 0.97
 SAMPLE_QUERIES = 400
-MIN_VECTORS_PER_CELL = 40
-TRAINING_VECTORS_PER_CELL = 20
-TRAINING = ((2, 4), (1, 1))
-"""Every 2nd vector of the sample for 4 rounds, then each for 1: more moves no recall, which is measured afterwards."""
-LOOKED_AT = 8
-"""Groups of cells in which a vector looks for its own; that of the nearest centre nearly always is among them."""
-ADDED_AT_ONCE = 50_000
+BLOCK_SCORES = 1 << 26
+"""Scores that a thread holds at once, of 4 bytes: the more, the more queries share the reading of a cell."""
+TRUE_AT_ONCE = 50_000
 DEEPER = 4
 SEED = 7
 
@@ -33,24 +37,23 @@ class ApproximateSearch:
     """Search among the rows of `vectors` (n, d) that `searchable` (n,) allows, as ExactSearch, of which it finds most.
 
     depth is how deep the recall is measured. samples (s, d): queries like those to come; without them items and means
-    of two items stand in. About 4 sqrt(n) cells. Building: O(n d) to train, for the sample is of 80 sqrt(n) vectors, and
-    O(n sqrt(cells) d) to add; memory: n (d + 4) bytes beside the vectors, and the sample while building.
+    of two items stand in. About 4 sqrt(n) cells; for what building takes see cells. Memory: 8 n bytes beside the vectors,
+    and BLOCK_SCORES a thread, or one query's.
     """
 
     def __init__(
         self, vectors: FloatMatrix, searchable: BoolVector, *, depth: int, samples: FloatMatrix | None = None
     ) -> None:
         self._all = vectors
-        self._positions = np.flatnonzero(searchable)
-        self._index = _build_index(vectors, self._positions)
-        self._losses = _measure_losses(self._index, vectors, self._positions)
-        queries = _sample_queries(vectors, self._positions, samples)
-        truth = _true_scores(vectors, self._positions, queries, depth)
+        positions = np.flatnonzero(searchable)
+        self._cells = part_into_cells(vectors, positions)
+        queries = _sample_queries(vectors, positions, samples)
+        truth = _true_scores(vectors, positions, queries, depth)
         self._probes = 1
-        while self._probes < self._index.nlist:
+        while self._probes < len(self._cells):
             if _recall_of(self, queries[::2], depth, truth=truth[::2]) >= TARGET_RECALL:
                 break
-            self._probes = min(self._probes * 2, self._index.nlist)
+            self._probes = min(self._probes * 2, len(self._cells))
         self._recall = _recall_of(self, queries[1::2], depth, truth=truth[1::2])
 
     @property
@@ -59,14 +62,24 @@ class ApproximateSearch:
         return self._recall
 
     @property
+    def cells(self) -> Cells:
+        """Where the rows lie."""
+        return self._cells
+
+    @property
+    def probes(self) -> int:
+        """How many cells a query looks into."""
+        return self._probes
+
+    @property
     def probed_share(self) -> float:
         """Share of the cells that a query looks into."""
-        return float(self._probes / self._index.nlist)
+        return self._probes / len(self._cells)
 
     def search(self, queries: FloatMatrix, depth: IntVector) -> Hits:
-        """About the depth[q] nearest rows of each query q and more, in no order; never fewer than there are.
+        """About the depth[q] nearest rows of each query q and what ties with the last, in no order; never fewer than there are.
 
-        A query that finds too little in its cells looks into DEEPER times as many. O(q * probed share * n d).
+        A query whose cells hold too little looks into DEEPER times as many. O(q (cells + probes * n / cells) d).
         """
         near = self.find(queries, depth)
         return Hits(near.queries, near.items, self.score(queries, near.queries, near.items))
@@ -76,47 +89,71 @@ class ApproximateSearch:
         return pair_dots(queries, rows, self._all, items)
 
     def find(self, queries: FloatMatrix, depth: IntVector) -> Near:
-        """The hits of search with the scores of 8 bits a number, which are off by what rounding took from the item."""
-        n = len(self._positions)
-        wanted = np.minimum(depth, n)
-        fetch = next_power(wanted + 1, n)
-        found: list[Near] = []
-        pending, probes = np.flatnonzero(wanted > 0), self._probes
-        while len(pending):
-            again = []
-            for size in np.unique(fetch[pending]):
-                for rows in query_blocks(pending[fetch[pending] == size], int(size)):
-                    hits, is_done = self._search_block(queries, rows, wanted, size=int(size), probes=probes)
-                    found.append(hits)
-                    again.append(rows[~is_done])
-            pending, probes = np.concatenate(again), min(probes * DEEPER, self._index.nlist)
+        """The hits of search with the scores of the product, whose last bits depend on the queries around.
+
+        Runs on as many threads as faiss may use here.
+        """
+        threads = faiss.omp_get_max_threads()
+        if threads == 1:
+            return join_near([self._search_block(*block) for block in self._blocks(queries, depth, parts=1)])
+        # A product in one cell is too small for several threads; the blocks are not.
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, initializer=use_one_thread) as workers:
+            found = list(workers.map(lambda block: self._search_block(*block), self._blocks(queries, depth, threads)))
         return join_near(found)
 
-    def search_cells(
-        self, queries: FloatMatrix, size: int, *, probes: int | None = None
-    ) -> tuple[FloatMatrix, IntVector]:
-        """Scores and places (q, size) of what faiss finds in so many cells around each query (None: as many as were chosen).
+    def _blocks(
+        self, queries: FloatMatrix, depth: IntVector, parts: int
+    ) -> Iterator[tuple[FloatMatrix, IntVector, IntVector, IntVector]]:
+        """(queries, rows of them, the rows' depth, their cells), at least `parts` where there are as many rows."""
+        wanted = np.minimum(depth, len(self._cells.members))
+        pending, probes = np.flatnonzero(wanted > 0), self._probes
+        while len(pending):
+            cells = self._cells.nearest(queries[pending], probes)
+            n_scores = self._cells.sizes[cells].sum(axis=1)
+            is_done = (n_scores >= wanted[pending]) | (probes >= len(self._cells))
+            rows, cells, total = pending[is_done], cells[is_done], np.cumsum(n_scores[is_done])
+            if len(rows):
+                limit = min(BLOCK_SCORES, int(total[-1]) // parts + 1)
+                cuts = np.flatnonzero(np.diff(total // limit)) + 1
+                for some, theirs in zip(np.split(rows, cuts), np.split(cells, cuts), strict=True):
+                    yield queries, some, wanted[some], theirs
+            pending, probes = pending[~is_done], min(probes * DEEPER, len(self._cells))
 
-        A place of -1: there is no more.
-        """
-        parameters = faiss.SearchParametersIVF()
-        parameters.nprobe = self._probes if probes is None else probes
-        scores, places = self._index.search(np.ascontiguousarray(queries), size, params=parameters)
-        return np.asarray(scores, dtype=np.float32), np.asarray(places, dtype=np.int64)
+    def _search_block(self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, cells: IntVector) -> Near:
+        """What is near the queries of some rows, in their order, of those in their cells (rows, probes)."""
+        scores, firsts = self._score_cells(queries, rows, cells)
+        members, starts, sizes = self._cells.members, self._cells.starts[cells].tolist(), self._cells.sizes[cells]
+        items, worth = list[IntVector](), list[FloatMatrix]()
+        for first, start, size, n in zip(firsts.tolist(), starts, sizes.tolist(), wanted.tolist(), strict=True):
+            mine = np.concatenate([scores[a : a + b] for a, b in zip(first, size, strict=True)])
+            found = np.concatenate([members[a : a + b] for a, b in zip(start, size, strict=True)])
+            if len(mine) > n:
+                # Off by the last bits, those at the end of the list and one that ties with it both stay.
+                least = np.partition(mine, len(mine) - n)[len(mine) - n] - 2 * TIE_SLACK
+                near = np.flatnonzero(mine >= least)
+                mine, found = mine[near], found[near]
+            items.append(found)
+            worth.append(mine)
+        owners = np.repeat(rows, [len(found) for found in items])
+        slack = np.full(len(owners), TIE_SLACK, dtype=np.float32)
+        return Near(owners, np.concatenate(items), np.concatenate(worth), slack)
 
-    def _search_block(
-        self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, *, size: int, probes: int
-    ) -> tuple[Near, BoolVector]:
-        scores, places = self.search_cells(queries[rows], size, probes=probes)
-        is_found = places >= 0
-        is_done = (is_found.sum(axis=1) >= wanted[rows]) | (probes == self._index.nlist)
-        is_kept = is_found & is_done[:, None]
-        n_kept = is_kept.sum(axis=1)
-        found = places[is_kept]
-        # |q . x - q . y| <= |q| |x - y| (Cauchy and Schwarz); and TIE_SLACK for the last bits of the sums.
-        lengths = np.linalg.norm(queries[rows], axis=1)
-        slack = self._losses[found] * np.repeat(lengths, n_kept) + np.float32(TIE_SLACK)
-        return Near(np.repeat(rows, n_kept), self._positions[found], scores[is_kept], slack), is_done
+    def _score_cells(self, queries: FloatMatrix, rows: IntVector, cells: IntVector) -> tuple[FloatMatrix, IntVector]:
+        """Each query's products with its cells' members, end to end by cell; and (rows, probes) where a visit's begin."""
+        visits = np.argsort(cells, axis=None, kind="stable")
+        visited, asked = cells.ravel()[visits], rows[visits // cells.shape[1]]
+        ends = np.cumsum(self._cells.sizes[visited])
+        begins = ends - self._cells.sizes[visited]
+        scores = np.empty(int(ends[-1]), dtype=np.float32)
+        turns = run_starts(visited)
+        for first, stop in zip(turns.tolist(), [*turns[1:].tolist(), len(visited)], strict=True):
+            cell = visited[first]
+            members = self._cells.members[self._cells.starts[cell] : self._cells.starts[cell + 1]]
+            out = scores[begins[first] : ends[stop - 1]].reshape(stop - first, len(members))
+            np.matmul(queries[asked[first:stop]], self._all[members].T, out=out)
+        firsts = np.empty(cells.size, dtype=np.int64)
+        firsts[visits] = begins
+        return scores, firsts.reshape(cells.shape)
 
 
 def choose_search(
@@ -160,8 +197,8 @@ def _best_scores(search: VectorSearch, queries: FloatMatrix, k: int) -> list[Flo
 def _true_scores(vectors: FloatMatrix, positions: IntVector, queries: FloatMatrix, k: int) -> list[FloatVector]:
     """The k best scores of each query among all positions, best first; a block of vectors at a time."""
     best = np.empty((len(queries), 0), dtype=np.float32)
-    for start in range(0, len(positions), ADDED_AT_ONCE):
-        found = queries @ vectors[positions[start : start + ADDED_AT_ONCE]].T
+    for start in range(0, len(positions), TRUE_AT_ONCE):
+        found = queries @ vectors[positions[start : start + TRUE_AT_ONCE]].T
         best = np.concatenate([best, found], axis=1)
         n_kept = min(k, best.shape[1])
         best = np.partition(best, best.shape[1] - n_kept, axis=1)[:, -n_kept:]
@@ -178,62 +215,3 @@ def _sample_queries(vectors: FloatMatrix, positions: IntVector, samples: FloatMa
     first, second = positions[draw.integers(len(positions), size=(2, SAMPLE_QUERIES))]
     is_item = np.arange(SAMPLE_QUERIES)[:, None] % 4 < 2
     return unit_rows(vectors[first] + np.where(is_item, vectors[first], vectors[second]))[0]
-
-
-def _build_index(vectors: FloatMatrix, positions: IntVector) -> faiss.IndexIVFScalarQuantizer:
-    n, width = len(positions), vectors.shape[1]
-    n_cells = max(1, min(round(4 * np.sqrt(n)), n // MIN_VECTORS_PER_CELL))
-    draw = np.random.default_rng(SEED)
-    sample = vectors[positions[np.sort(draw.permutation(n)[: n_cells * TRAINING_VECTORS_PER_CELL])]]
-    cells = _train_cells(sample, n_cells)
-    index = faiss.IndexIVFScalarQuantizer(
-        cells, width, n_cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-    )
-    # The cells are there: only the ranges of the numbers are learnt.
-    index.train(sample)
-    groups = _group_cells(cells)
-    for start in range(0, n, ADDED_AT_ONCE):
-        block = np.ascontiguousarray(vectors[positions[start : start + ADDED_AT_ONCE]])
-        _, own = groups.search(block, 1)
-        if (own < 0).any():
-            # Of many equal vectors the groups around may be empty.
-            _, own = cells.search(block, 1)
-        index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(own))
-    return index
-
-
-def _train_cells(sample: FloatMatrix, n_cells: int) -> faiss.IndexFlatIP:
-    """The cells' centres, by spherical k-means."""
-    cells = faiss.IndexFlatIP(sample.shape[1])
-    centres: FloatVector | None = None
-    for step, rounds in TRAINING:
-        clustering = faiss.Clustering(sample.shape[1], n_cells)
-        clustering.seed, clustering.spherical, clustering.niter = SEED, True, rounds
-        clustering.min_points_per_centroid = 1
-        if centres is not None:
-            faiss.copy_array_to_vector(centres, clustering.centroids)
-        clustering.train(np.ascontiguousarray(sample[::step]), cells)
-        centres = faiss.vector_to_array(clustering.centroids)
-    return cells
-
-
-def _group_cells(cells: faiss.IndexFlatIP) -> faiss.IndexIVFFlat:
-    """The cells' centres as an index of their own, so that a vector is not compared with each of them."""
-    n_groups = max(1, min(round(2 * np.sqrt(cells.ntotal)), cells.ntotal // 2))
-    groups = faiss.IndexIVFFlat(faiss.IndexFlatIP(cells.d), cells.d, n_groups, faiss.METRIC_INNER_PRODUCT)
-    groups.cp.seed, groups.cp.spherical, groups.cp.min_points_per_centroid = SEED, True, 1
-    centres = cells.reconstruct_n(0, cells.ntotal)
-    groups.train(centres)
-    groups.add(centres)
-    groups.nprobe = LOOKED_AT
-    return groups
-
-
-def _measure_losses(index: faiss.IndexIVFScalarQuantizer, vectors: FloatMatrix, positions: IntVector) -> FloatMatrix:
-    """(n,) how far each vector lies from what 8 bits a number keep of it."""
-    losses = np.empty(len(positions), dtype=np.float32)
-    for start in range(0, len(positions), ADDED_AT_ONCE):
-        part = positions[start : start + ADDED_AT_ONCE]
-        lost = index.reconstruct_n(start, len(part)) - vectors[part]
-        losses[start : start + ADDED_AT_ONCE] = np.sqrt(np.einsum("ij,ij->i", lost, lost))
-    return losses

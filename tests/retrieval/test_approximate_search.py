@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 
 from tasks.contracts.recommending import CandidatesConfig
+from tasks.retrieval import approximate_search
 from tasks.retrieval.approximate_search import TARGET_RECALL, ApproximateSearch, choose_search, measure_recall
 from tasks.retrieval.best_query import Queries, retrieve_best
 from tasks.retrieval.build import build_sources, index_recall_of
 from tasks.retrieval.candidates import candidates_for_shard
+from tasks.retrieval.cells import part_into_cells
 from tasks.retrieval.exact_search import ExactSearch
 from tasks.retrieval.item_index import unit_rows
 from tasks.retrieval.source import rank_hits
@@ -171,5 +174,38 @@ def test_small_catalogs_can_be_searched_approximately(clustered, n):
 
 def test_the_same_vectors_make_the_same_index(clustered):
     vectors, queries = clustered
-    made = [ApproximateSearch(vectors, np.ones(N, np.bool_), depth=50).search_cells(queries, 30) for _ in range(2)]
-    assert all(np.array_equal(one, other) for one, other in zip(*made, strict=True))
+    made = [ApproximateSearch(vectors, np.ones(N, np.bool_), depth=50) for _ in range(2)]
+    one, other = (search.find(queries, np.full(len(queries), 30)) for search in made)
+    assert made[0].probes == made[1].probes
+    assert np.array_equal(one.items, other.items)
+    assert np.array_equal(one.scores, other.scores)
+
+
+def test_every_row_lies_in_one_cell_and_a_search_of_all_cells_is_exact(clustered):
+    vectors, queries = clustered
+    positions = np.flatnonzero(np.arange(N) % 3 != 0)
+    cells = part_into_cells(vectors, positions)
+    assert np.array_equal(np.sort(cells.members), positions)
+    assert (cells.sizes > 0).all()
+    assert cells.starts[-1] == len(positions)
+    centres = queries @ cells.centres.T
+    nearest = cells.nearest(queries, 3)
+    assert np.array_equal(np.sort(nearest, axis=1), np.sort(np.argsort(-centres, axis=1)[:, :3], axis=1))
+    assert np.array_equal(cells.nearest(queries[:2], len(cells)), [np.arange(len(cells))] * 2)
+
+
+def test_blocks_and_threads_change_no_hit(clustered, monkeypatch):
+    vectors, queries = clustered
+    search = ApproximateSearch(vectors, np.ones(N, np.bool_), depth=50)
+    depth = np.random.default_rng(4).integers(0, 70, size=len(queries))
+    depth[7] = N
+    found = search.search(queries, depth)
+    assert (np.bincount(found.queries, minlength=len(queries)) >= depth).all()
+    monkeypatch.setattr(approximate_search, "BLOCK_SCORES", 5000)
+    for threads in (1, 2):
+        monkeypatch.setattr(faiss, "omp_get_max_threads", lambda threads=threads: threads)
+        again = search.search(queries, depth)
+        order, other = (np.lexsort((hits.items, hits.queries)) for hits in (found, again))
+        assert np.array_equal(found.queries[order], again.queries[other])
+        assert np.array_equal(found.items[order], again.items[other])
+        assert np.array_equal(found.scores[order], again.scores[other])
