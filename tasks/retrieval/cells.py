@@ -23,6 +23,7 @@ LOOKED_AT = 8
 ADDED_AT_ONCE = 50_000
 COMPARED_AT_ONCE = 1 << 22
 """Products of queries and centres that are made at once: they fit the processor's cache."""
+FEW = 8
 SEED = 7
 
 
@@ -50,7 +51,7 @@ class Cells:
         step = max(1, COMPARED_AT_ONCE // len(self))
         for start in range(0, len(queries), step):
             near = queries[start : start + step] @ self.centres.T
-            found[start : start + step] = np.argpartition(near, len(self) - n, axis=1)[:, -n:]
+            found[start : start + step] = _largest(near, n)
         return found
 
 
@@ -68,22 +69,32 @@ def part_into_cells(vectors: FloatMatrix, positions: IntVector) -> Cells:
     groups = _group(centres)
     own = np.empty(n, dtype=np.int64)
     for start in range(0, n, ADDED_AT_ONCE):
-        block = np.ascontiguousarray(vectors[positions[start : start + ADDED_AT_ONCE]])
-        _, found = groups.search(block, 1)
-        if (found < 0).any():
-            # Of many equal vectors the groups around may be empty.
-            _, found = centres.search(block, 1)
-        own[start : start + len(block)] = found[:, 0]
-    sizes = np.bincount(own, minlength=n_cells)
+        block = vectors[positions[start : start + ADDED_AT_ONCE]]
+        own[start : start + len(block)] = _own_cells(block, centres, groups)
+    return _part(centres, positions, own)
+
+
+def _part(centres: FloatMatrix, members: IntVector, own: IntVector) -> Cells:
+    """The members, each in its own cell, without the cells that have none."""
+    sizes = np.bincount(own, minlength=len(centres))
     used = np.flatnonzero(sizes)
-    return Cells(
-        centres=np.asarray(centres.reconstruct_n(0, n_cells)[used], dtype=np.float32),
-        members=positions[np.argsort(own, kind="stable")],
-        starts=np.r_[0, np.cumsum(sizes[used])].astype(np.int64),
-    )
+    starts = np.r_[0, np.cumsum(sizes[used])].astype(np.int64)
+    return Cells(centres[used], members[np.argsort(own, kind="stable")], starts)
 
 
-def _train(sample: FloatMatrix, n_cells: int) -> faiss.IndexFlatIP:
+def _largest(values: FloatMatrix, n: int) -> IntVector:
+    """(rows, n) the columns of the n largest of each row, which is spoilt: a few are looked for one by one, which is faster."""
+    if n > FEW:
+        return np.asarray(np.argpartition(values, values.shape[1] - n, axis=1)[:, -n:])
+    found = np.empty((len(values), n), dtype=np.int64)
+    for place in range(n):
+        found[:, place] = values.argmax(axis=1)
+        values[np.arange(len(values)), found[:, place]] = -np.inf
+    return found
+
+
+def _train(sample: FloatMatrix, n_cells: int) -> FloatMatrix:
+    """(n_cells, d) the centres."""
     cells = faiss.IndexFlatIP(sample.shape[1])
     centres: FloatVector | None = None
     for step, rounds in TRAINING:
@@ -94,16 +105,27 @@ def _train(sample: FloatMatrix, n_cells: int) -> faiss.IndexFlatIP:
             faiss.copy_array_to_vector(centres, clustering.centroids)
         clustering.train(np.ascontiguousarray(sample[::step]), cells)
         centres = faiss.vector_to_array(clustering.centroids)
-    return cells
+    return np.asarray(cells.reconstruct_n(0, n_cells), dtype=np.float32)
 
 
-def _group(cells: faiss.IndexFlatIP) -> faiss.IndexIVFFlat:
-    """The cells' centres as an index of their own, so that a vector is not compared with each of them."""
-    n_groups = max(1, min(round(2 * np.sqrt(cells.ntotal)), cells.ntotal // 2))
-    groups = faiss.IndexIVFFlat(faiss.IndexFlatIP(cells.d), cells.d, n_groups, faiss.METRIC_INNER_PRODUCT)
-    groups.cp.seed, groups.cp.spherical, groups.cp.min_points_per_centroid = SEED, True, 1
-    centres = cells.reconstruct_n(0, cells.ntotal)
-    groups.train(centres)
-    groups.add(centres)
-    groups.nprobe = LOOKED_AT
-    return groups
+def _group(centres: FloatMatrix) -> Cells:
+    """The centres in cells of their own, so that a vector is not compared with each of them."""
+    n_groups = max(1, min(round(2 * np.sqrt(len(centres))), len(centres) // 2))
+    middles = _train(centres, n_groups)
+    return _part(middles, np.arange(len(centres)), (centres @ middles.T).argmax(axis=1))
+
+
+def _own_cells(block: FloatMatrix, centres: FloatMatrix, groups: Cells) -> IntVector:
+    """(b,) the nearest centre of each row, of those in the LOOKED_AT groups that are nearest to it."""
+    near = groups.nearest(block, min(LOOKED_AT, len(groups)))
+    visits = np.argsort(near, axis=None, kind="stable")
+    of_group = np.split(visits // near.shape[1], np.cumsum(np.bincount(near.ravel(), minlength=len(groups)))[:-1])
+    best, own = np.full(len(block), -np.inf, dtype=np.float32), np.empty(len(block), dtype=np.int64)
+    for group, rows in enumerate(of_group):
+        members = groups.members[groups.starts[group] : groups.starts[group + 1]]
+        products = block[rows] @ centres[members].T
+        places = products.argmax(axis=1)
+        highest = products[np.arange(len(rows)), places]
+        is_better = highest > best[rows]
+        best[rows[is_better]], own[rows[is_better]] = highest[is_better], members[places[is_better]]
+    return own
