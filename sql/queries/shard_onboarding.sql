@@ -1,6 +1,6 @@
--- purpose: the items of this catalog that some users named when they came
+-- purpose: the items of this catalog that some users named when they came; needs named_items
 -- grain: one row per user and item
-select distinct user_id, item_id
-from onboarding_answers
-where user_space = $user_space and catalog = $catalog and user_id in (select unnest($user_ids))
+select user_id, item_id
+from named_items
+where user_id in (select unnest($user_ids))
 order by user_id, item_id;

@@ -1,7 +1,7 @@
-"""Temporary tables of this connection with what is known of each pair as of the day. Reads interactions.
+"""Temporary tables of this connection with what is known of each pair as of the day. Reads interactions and users.
 
-pair_history is of the catalog, foreign_pairs of the other catalogs of its users; both lie in the order of the users, so
-that a shard's rows are found without reading all of them.
+pair_history is of the catalog, foreign_pairs of the other catalogs of its users, named_items what they named when they came;
+all lie in the order of the users, so that a shard's rows are found without reading all of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from warehouse.connection import Warehouse
 
 
 def make_history(warehouse: Warehouse, context: StepContext) -> None:
-    """Build pair_history: weights, grades and ages as of the day, and in which fold a pair is held out as truth; and foreign_pairs.
+    """Build pair_history: weights, grades and ages as of the day, and in which fold a pair is held out as truth; and the other two.
 
     Time O(interactions log interactions) in DuckDB, which spills to disk.
     """
@@ -32,3 +32,4 @@ def make_history(warehouse: Warehouse, context: StepContext) -> None:
         as_of_end=context.as_of_end,
         model=warehouse.value("queries/embedding_model", catalog=context.catalog.name),
     )
+    warehouse.run("queries/make_named_items", catalog=context.catalog.name, user_space=context.catalog.user_space)

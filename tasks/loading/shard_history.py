@@ -1,4 +1,4 @@
-"""What a shard of users did, named when they came, and never wants again. Reads pair_history, users and interactions.
+"""What a shard of users did, named when they came, and never wants again. Reads pair_history, named_items and interactions.
 
 An onboarding answer that names an item of the catalog is a liked item of today that the user knows; what the user did
 with it since counts before that, and what a fold holds out is not known by this way either. Memory O(shard).
@@ -29,12 +29,12 @@ class ShardHistory:
 def load_shard_history(
     warehouse: Warehouse, context: StepContext, user_ids: list[str], *, fold: int | None
 ) -> ShardHistory:
-    """Of some users, without what the fold holds out (None: nothing). Needs pair_history."""
+    """Of some users, without what the fold holds out (None: nothing). Needs make_history."""
     catalog = context.catalog
     every = warehouse.query("queries/shard_history", user_ids=user_ids)
     is_hidden = pl.lit(value=False) if fold is None else pl.col("fold").eq_missing(fold)
     pairs, hidden = every.filter(~is_hidden), every.filter(is_hidden)
-    named = load_named_items(warehouse, context, user_ids).join(hidden, on=PAIR, how="anti")
+    named = load_named_items(warehouse, user_ids).join(hidden, on=PAIR, how="anti")
     weighed = pairs.filter(pl.col("weight").is_not_null())
     liked = named.join(weighed, on=PAIR, how="anti").select(*PAIR, weight=pl.lit(1.0), age_days=pl.lit(0.0))
     blocked = None
@@ -54,10 +54,9 @@ def load_shard_history(
     )
 
 
-def load_named_items(warehouse: Warehouse, context: StepContext, user_ids: list[str]) -> pl.DataFrame:
-    """user_id, item_id: the items of the catalog that some users named when they came."""
-    scope = {"catalog": context.catalog.name, "user_space": context.catalog.user_space}
-    return warehouse.query("queries/shard_onboarding", user_ids=user_ids, **scope)
+def load_named_items(warehouse: Warehouse, user_ids: list[str]) -> pl.DataFrame:
+    """user_id, item_id: the items of the catalog that some users named when they came. Needs named_items."""
+    return warehouse.query("queries/shard_onboarding", user_ids=user_ids)
 
 
 def onboarding_note(warehouse: Warehouse, context: StepContext) -> tuple[str, ...]:

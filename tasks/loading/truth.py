@@ -46,7 +46,7 @@ def read_truth(warehouse: Warehouse, context: StepContext, user_ids: Sequence[st
     held_out = history.filter(is_held_out & pl.col("grade").is_not_null())
     labels = warehouse.query("queries/shard_labels", catalog=context.catalog.name, user_ids=ids)
     known = history.filter(~is_held_out & pl.col("is_seen"))
-    named = load_named_items(warehouse, context, ids)
+    named = load_named_items(warehouse, ids)
     unknown = labels.join(known, on=["user_id", "item_id"], how="anti").join(
         named, on=["user_id", "item_id"], how="anti"
     )

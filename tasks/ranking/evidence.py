@@ -14,10 +14,9 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from tasks.contracts.dots import run_dots
 from tasks.ranking.affinity import user_shares
 from tasks.ranking.features import EPOCH, SECONDS_A_DAY
-from tasks.ranking.history_features import newest_entries
+from tasks.ranking.history_features import DECIMALS, newest_entries
 from tasks.ranking.inputs import (
     BoolVector,
     CatalogArrays,
@@ -166,12 +165,10 @@ class EvidenceFinder:
     def _nearest_liked(self, rows: PairRows) -> tuple[pl.Series, FloatVector]:
         """The title of the liked item that lies nearest, and its cosine; of equal ones the newest."""
         entries, cosines = nearest_liked(self._shard, self._catalog, rows)
-        titles = pl.Series(self._shard.item_titles, dtype=pl.String)
-        found = np.flatnonzero(entries >= 0)
-        places = np.full(len(rows), -1)
-        places[found] = self._shard.history_rows[entries[found]]
-        named = titles.gather(pl.Series(places).replace(-1, None)) if len(titles) else pl.Series([None] * len(rows))
-        return named.cast(pl.String).set(named.cast(pl.String) == "", None), cosines
+        titles, found = self._shard.item_titles, entries >= 0
+        places = np.where(found, self._shard.history_rows[entries] if len(self._shard.history_rows) else -1, -1)
+        named = [titles[place] or None if place >= 0 else None for place in places.tolist()]
+        return pl.Series(named, dtype=pl.String), cosines
 
     def _topics(self, rows: PairRows) -> list[pl.Series]:
         """topic, topic_share and is_only_of_topic."""
@@ -247,24 +244,20 @@ def nearest_liked(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) ->
     is_liked = shard.history_weights[entries] > 0
     users, entries = users[is_liked], entries[is_liked]
     runs = find_runs(rows.users)
-    first = np.searchsorted(users, runs.users)
-    counts = np.searchsorted(users, runs.users, side="right") - first
-    mine = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-    dots = run_dots(
-        shard.item_vectors, shard.history_rows[entries[mine]], catalog.vectors, rows.items[runs.order],
-        starts=np.repeat(runs.starts, counts), lengths=np.repeat(runs.sizes, counts),
-    )  # fmt: skip
-    # Cosines lie by user, entry and pair: turn by turn one more entry of every user.
-    of_user = np.repeat(np.arange(len(runs.users)), runs.sizes)
-    within = np.arange(len(rows)) - np.repeat(runs.starts, runs.sizes)
-    block = np.cumsum(counts * runs.sizes) - counts * runs.sizes
-    for turn in range(int(counts.max(initial=0))):
-        places = np.flatnonzero(counts[of_user] > turn)
-        owner, pairs = of_user[places], runs.order[places]
-        value = dots[block[owner] + turn * runs.sizes[owner] + within[places]]
-        is_nearer = ~(value <= cosines[pairs])
-        pairs = pairs[is_nearer]
-        found[pairs], cosines[pairs] = entries[first[owner[is_nearer]] + turn], value[is_nearer]
+    firsts, stops = np.searchsorted(users, runs.users), np.searchsorted(users, runs.users, side="right")
+    history_rows, ends = shard.history_rows[entries], runs.starts + runs.sizes
+    # One product of two matrices a user, so that the shard's other users change no digit.
+    for first, stop, start, end in zip(
+        firsts.tolist(), stops.tolist(), runs.starts.tolist(), ends.tolist(), strict=True
+    ):
+        if first == stop:
+            continue
+        pairs = runs.order[start:end]
+        dots = catalog.vectors[rows.items[pairs]] @ shard.item_vectors[history_rows[first:stop]].T
+        rounded = np.round(dots.astype(np.float64), DECIMALS)
+        nearest = rounded.argmax(axis=1)
+        found[pairs] = entries[first + nearest]
+        cosines[pairs] = rounded[np.arange(len(pairs)), nearest]
     has_vector = catalog.has_vector[rows.items]
     return np.where(has_vector, found, -1), np.where(has_vector, cosines, np.nan)
 

@@ -9,9 +9,7 @@ import numpy as np
 from tasks.ranking.inputs import (
     BoolVector,
     CatalogArrays,
-    FloatMatrix,
     FloatVector,
-    IntMatrix,
     IntVector,
     PairRows,
     ShardArrays,
@@ -21,7 +19,6 @@ from tasks.ranking.pair_runs import UserRuns, find_runs
 NEWEST = 100
 """History entries of a user that are compared with each candidate."""
 
-BLOCK_DOTS = 1_000_000
 DECIMALS = 6
 
 COSINE_NAMES = ("history_max_cosine", "history_mean_cosine", "disliked_max_cosine")
@@ -30,11 +27,11 @@ COSINE_NAMES = ("history_max_cosine", "history_mean_cosine", "disliked_max_cosin
 def history_cosines(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) -> dict[str, FloatVector]:
     """Cosines of items and the user's newest history items: highest and mean of the liked, highest of the disliked.
 
-    NaN where there is nothing to compare. O(pairs * min(history, NEWEST) * d); memory BLOCK_DOTS cosines, or one user's.
+    NaN where there is nothing to compare. O(pairs * min(history, NEWEST) * d); memory O(pairs), and one user's cosines.
     """
     found = {name: np.full(len(rows), np.nan) for name in COSINE_NAMES}
     users, entries = newest_entries(shard)
-    has_vector = np.asarray(shard.item_vectors.any(axis=1))[shard.history_rows[entries]]
+    has_vector = _has_vector(shard, catalog, entries)
     users, entries = users[has_vector], entries[has_vector]
     is_liked = shard.history_weights[entries] > 0
     runs = find_runs(rows.users)
@@ -44,6 +41,15 @@ def history_cosines(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) 
                 found[name][places] = values
     has_cosine = catalog.has_vector[rows.items]
     return {name: np.where(has_cosine, np.round(values, DECIMALS), np.nan) for name, values in found.items()}
+
+
+def _has_vector(shard: ShardArrays, catalog: CatalogArrays, entries: IntVector) -> BoolVector:
+    """Which of the history entries have a vector. Those of other catalogs are looked at; the catalog knows its own."""
+    items = shard.history_items[entries]
+    found = (items >= 0) & catalog.has_vector[items] if len(catalog.has_vector) else np.zeros(len(items), np.bool_)
+    foreign = np.flatnonzero(items < 0)
+    found[foreign] = shard.item_vectors[shard.history_rows[entries[foreign]]].any(axis=1)
+    return found
 
 
 def newest_entries(shard: ShardArrays) -> tuple[IntVector, IntVector]:
@@ -57,41 +63,24 @@ def newest_entries(shard: ShardArrays) -> tuple[IntVector, IntVector]:
 def _compare(
     shard: ShardArrays, catalog: CatalogArrays, rows: PairRows, runs: UserRuns, users: IntVector, entries: IntVector
 ) -> Iterator[tuple[IntVector, FloatVector, FloatVector]]:
-    """(pairs, their highest and their mean cosine with the user's entries), some users at a time."""
-    first = np.searchsorted(users, runs.users)
-    n_entries = np.searchsorted(users, runs.users, side="right") - first
-    items = rows.items[runs.order]
-    # Users with as many pairs make a matrix: a row an entry, a column a pair.
-    for size in np.unique(runs.sizes[n_entries > 0]).tolist():
-        alike = np.flatnonzero((runs.sizes == size) & (n_entries > 0))
-        block = np.cumsum(n_entries[alike]) * size // BLOCK_DOTS
-        for part in np.split(alike, np.flatnonzero(np.diff(block)) + 1):
-            counts = n_entries[part]
-            ends = np.cumsum(counts)
-            mine = np.repeat(first[part] - (ends - counts), counts) + np.arange(ends[-1])
-            dots = _dots_by_user(
-                shard.item_vectors[shard.history_rows[entries[mine]]],
-                ends,
-                catalog.vectors,
-                items[runs.starts[part][:, None] + np.arange(size)],
-            )
-            best = np.maximum.reduceat(dots, ends - counts, axis=0)
-            mean = np.add.reduceat(dots, ends - counts, axis=0, dtype=np.float64) / counts[:, None]
-            places = runs.order[runs.starts[part][:, None] + np.arange(size)]
-            yield places.ravel(), best.ravel(), mean.ravel()
+    """(pairs, their highest and their mean cosine with the user's entries), a user at a time.
 
-
-def _dots_by_user(history: FloatMatrix, ends: IntVector, vectors: FloatMatrix, items: IntMatrix) -> FloatMatrix:
-    """Dots of each user's history vectors, rows of `history` up to `ends`, with their items, a row of `items`; (entries, items).
-
-    One product of two matrices a user: a shard's borders don't change a digit, and the items' vectors are read once.
+    One product of two matrices a user: a shard's borders don't change a digit, and each item's vector is read once.
     """
-    dots = np.empty((len(history), items.shape[1]), dtype=np.float32)
-    start = 0
-    for end, mine in zip(ends.tolist(), items, strict=True):
-        np.matmul(history[start:end], vectors[mine].T, out=dots[start:end])
-        start = end
-    return dots
+    firsts, stops = np.searchsorted(users, runs.users), np.searchsorted(users, runs.users, side="right")
+    history_rows = shard.history_rows[entries]
+    ends = runs.starts + runs.sizes
+    for first, stop, start, end in zip(
+        firsts.tolist(), stops.tolist(), runs.starts.tolist(), ends.tolist(), strict=True
+    ):
+        if first == stop:
+            continue
+        places = runs.order[start:end]
+        dots = catalog.vectors[rows.items[places]] @ shard.item_vectors[history_rows[first:stop]].T
+        # Entry by entry: a row of pairs is added to another, which is faster than each pair on its own.
+        by_entry = np.ascontiguousarray(dots.T)
+        mean = np.add.reduce(by_entry, axis=0, dtype=np.float64) / (stop - first)
+        yield places, by_entry.max(axis=0), mean
 
 
 def mean_over_liked(shard: ShardArrays, values: FloatVector) -> FloatVector:

@@ -29,7 +29,7 @@ TRUNCATION = 3 * NDCG_CUTOFF
 
 SPLITS = "split_feature="
 """What stands before the features of a tree's splits in LightGBM's text."""
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -153,21 +153,30 @@ def used_features(texts: tuple[str, ...], names: tuple[str, ...]) -> frozenset[s
 
 
 def predict_columns(
-    texts: tuple[str, ...], columns: Mapping[str, NDArray[np.float64]], names: tuple[str, ...], *, n_rows: int
+    texts: tuple[str, ...],
+    columns: Mapping[str, NDArray[np.float64]],
+    names: tuple[str, ...],
+    *,
+    n_rows: int,
+    sort_by: str | None = None,
 ) -> NDArray[np.float64]:
     """What predict gives for the matrix of the columns, on one thread: a block of rows at a time, so that it stays in the
-    processor's cache. names: all features, in the models' order. columns: at least used_features. O(rows * trees).
+    processor's cache. names: all features, in the models' order. columns: at least used_features. sort_by: a column by which
+    the trees often split; rows that lie in its order go the same ways through them, which the processor foresees.
+    O(rows * trees).
     """
     total, boosters = np.zeros(n_rows), [lgb.Booster(model_str=text) for text in texts]
     used = used_features(texts, names)
     places = [(place, columns[name]) for place, name in enumerate(names) if name in used]
     values = np.zeros((min(n_rows, BLOCK_ROWS), len(names)), dtype=np.float32)
     for start in range(0, n_rows, BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, n_rows)
+        block = slice(start, min(start + BLOCK_ROWS, n_rows))
+        leading = columns.get(sort_by or "")
+        order = np.arange(block.stop - start) if leading is None else np.argsort(leading[block])
         for place, column in places:
-            values[: stop - start, place] = column[start:stop]
+            values[: len(order), place] = column[block][order]
         for booster in boosters:
-            total[start:stop] += booster.predict(values[: stop - start], num_threads=1)
+            total[start + order] += booster.predict(values[: len(order)], num_threads=1)
     return total / max(1, len(texts))
 
 

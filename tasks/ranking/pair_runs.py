@@ -52,9 +52,14 @@ def find_runs(users: IntVector) -> UserRuns:
 
 def find_entries(matrix: sparse.csr_matrix, rows: PairRows) -> LabelEntries:
     """The entries of the items of rows in matrix (n, l). O(entries)."""
-    starts, lengths = matrix.indptr[rows.items].astype(np.int64), np.diff(matrix.indptr)[rows.items].astype(np.int64)
-    pairs = np.repeat(np.arange(len(rows)), lengths)
-    places = np.arange(int(lengths.sum())) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+    starts = matrix.indptr[rows.items].astype(np.int64)
+    lengths = matrix.indptr[rows.items + 1] - starts
+    if lengths.max(initial=0) <= 1:
+        pairs = np.flatnonzero(lengths)
+        places = starts[pairs]
+    else:
+        pairs = np.repeat(np.arange(len(rows)), lengths)
+        places = np.arange(len(pairs)) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
     return LabelEntries(
         len(rows), pairs, matrix.indices[places].astype(np.int64), matrix.data[places].astype(np.float64)
     )

@@ -101,21 +101,21 @@ def _choices_then(activity: FloatVector, daily: sparse.csr_matrix, rows: PairRow
 
     Items of which there is more to add up than a product of matrices costs are multiplied, all others added up.
     """
-    n_entries = np.diff(daily.indptr)
-    items, codes = np.unique(rows.items, return_inverse=True)
-    is_dense = np.bincount(codes) * n_entries[items] * COST_OF_ENTRY > activity.size
+    is_dense = np.bincount(rows.items, minlength=daily.shape[0]) * np.diff(daily.indptr) * COST_OF_ENTRY > activity.size
     found = np.zeros(len(rows))
-    sparse_pairs = np.flatnonzero(~is_dense[codes])
-    entries = find_entries(daily, PairRows(rows.users[sparse_pairs], rows.items[sparse_pairs]))
-    of_pair = activity[rows.users[sparse_pairs][entries.pairs], entries.columns] * entries.shares
-    found[sparse_pairs] = entries.sum_up(of_pair)
+    is_multiplied = is_dense[rows.items]
+    added = np.flatnonzero(~is_multiplied)
+    entries = find_entries(daily, PairRows(rows.users[added], rows.items[added]))
+    of_pair = activity[rows.users[added][entries.pairs], entries.columns] * entries.shares
+    found[added] = entries.sum_up(of_pair)
     dense = np.flatnonzero(is_dense)
-    column = np.cumsum(is_dense) - 1
+    multiplied = np.flatnonzero(is_multiplied)
+    columns = (np.cumsum(is_dense) - 1)[rows.items[multiplied]]
     for start in range(0, len(dense), BLOCK_ITEMS):
-        product = activity @ daily[items[dense[start : start + BLOCK_ITEMS]]].toarray().T
-        place = np.where(is_dense[codes], column[codes] - start, -1)
-        pairs = np.flatnonzero((place >= 0) & (place < BLOCK_ITEMS))
-        found[pairs] = product[rows.users[pairs], place[pairs]]
+        product = activity @ daily[dense[start : start + BLOCK_ITEMS]].toarray().T
+        mine = np.flatnonzero((columns >= start) & (columns < start + BLOCK_ITEMS))
+        pairs = multiplied[mine]
+        found[pairs] = product[rows.users[pairs], columns[mine] - start]
     return found
 
 

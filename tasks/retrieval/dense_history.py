@@ -7,7 +7,7 @@ import polars as pl
 
 from tasks.retrieval.best_query import Queries, damp, retrieve_best, score_best
 from tasks.retrieval.interests import find_all_interests
-from tasks.retrieval.item_index import FloatVector, IntVector, ItemIndex
+from tasks.retrieval.item_index import BoolVector, FloatVector, IntVector, ItemIndex
 from tasks.retrieval.source import Pairs
 from tasks.retrieval.user_shard import UserShard
 from tasks.retrieval.vector_search import VectorSearch
@@ -59,8 +59,16 @@ class DenseHistory:
     def _find_queries(self, shard: UserShard) -> Queries:
         users, entries = shard.liked_entries(self._limit)
         rows = shard.history_rows[entries]
-        has_vector = np.asarray(shard.item_vectors.any(axis=1))[rows]
+        has_vector = self._has_vector(shard, entries)
         users, entries, rows = users[has_vector], entries[has_vector], rows[has_vector]
         weights = shard.history_weights[entries]
         found = find_all_interests(shard.item_vectors, rows, weights, users=users, limit=self._interests)
         return Queries(found.users, np.arange(len(found.users)), damp(found.shares), found.centroids)
+
+    def _has_vector(self, shard: UserShard, entries: IntVector) -> BoolVector:
+        """Which of the history entries have a vector. Those of other catalogs are looked at; the index knows its own."""
+        items = shard.history_items[entries]
+        found = (items >= 0) & self._index.has_vector[items] if len(self._index) else np.zeros(len(items), np.bool_)
+        foreign = np.flatnonzero(items < 0)
+        found[foreign] = shard.item_vectors[shard.history_rows[entries[foreign]]].any(axis=1)
+        return found

@@ -46,7 +46,8 @@ class UserShard:
     same without what the user says to avoid.
     history_items: position in the index, -1 for an item of another catalog. history_weights: event weight, halved every
     half-life; <= 0 says dislike, and only `seen` heeds it. history_ages: days. history_rows: the row of the item's
-    vector and title in item_vectors (v, d) and item_titles, which hold each distinct item of the histories once.
+    vector and title in item_vectors (v, d) and item_titles: those of the index or, where items of other catalogs are among
+    the histories, a pool that holds each distinct item once.
     seen_indptr, seen_items: positions that must not be recommended, sorted within a user. blocked_indptr, blocked_items:
     the same of what the user never wants. segments: the user's segment, "" where unknown. fields: the columns that the
     catalog's rules read. queries: search texts made of profile and history. derived: what sources made of the shard, by
@@ -110,12 +111,13 @@ def build_user_shard(
     """
     _check_users(users, profile_vectors, history)
     rows = pl.DataFrame({"user_id": users["user_id"], "user": np.arange(len(users), dtype=np.int64)})
-    own, pool_items = _own_entries(history, rows, index)
-    vectors, titles, parts = [index.vectors[pool_items]], [index.titles[item] for item in pool_items], [own]
+    own = _own_entries(history, rows, index)
+    vectors, titles, parts = index.vectors, index.titles, [own]
     if foreign is not None:
-        parts.append(_foreign_entries(foreign, rows, len(pool_items)))
-        vectors.append(unit_rows(foreign.vectors)[0])
-        titles += list(foreign.titles)
+        own, pool_items = _pool(own)
+        parts = [own, _foreign_entries(foreign, rows, len(pool_items))]
+        vectors = np.concatenate([index.vectors[pool_items], unit_rows(foreign.vectors)[0]])
+        titles = [*(index.titles[item] for item in pool_items), *foreign.titles]
     entries = _merge_entries(pl.concat(parts), half_life_days)
     seen_indptr, seen_items = _own_pairs(history if seen is None else seen, rows, index)
     blocked_indptr, blocked_items = _own_pairs(blocked, rows, index)
@@ -134,7 +136,7 @@ def build_user_shard(
         history_weights=entries["weight"].to_numpy(),
         history_ages=entries["age_days"].to_numpy(),
         history_rows=entries["pool"].to_numpy(),
-        item_vectors=np.concatenate(vectors) if len(vectors) > 1 else vectors[0],
+        item_vectors=vectors,
         item_titles=titles,
         seen_indptr=seen_indptr,
         seen_items=seen_items,
@@ -162,18 +164,30 @@ def _own_pairs(pairs: pl.DataFrame | None, rows: pl.DataFrame, index: ItemIndex)
     """Where each user's items begin, and the items, sorted within a user, each once."""
     if pairs is None or pairs.is_empty():
         return np.zeros(len(rows) + 1, dtype=np.int64), np.empty(0, dtype=np.int64)
-    own = pairs.select("user_id", "item_id").join(rows, on="user_id").join(index.positions, on="item_id")
-    keys = np.unique(own["user"].to_numpy() * max(1, len(index)) + own["item"].to_numpy())
+    own, items = _place(pairs, rows, index)
+    keys = np.unique(own["user"].to_numpy() * max(1, len(index)) + items)
     users, items = np.divmod(keys, max(1, len(index)))
     return _row_starts(users, len(rows)), items
 
 
-def _own_entries(history: pl.DataFrame, rows: pl.DataFrame, index: ItemIndex) -> tuple[pl.DataFrame, IntVector]:
-    own = history.select(HISTORY_COLUMNS).join(rows, on="user_id").join(index.positions, on="item_id")
-    items = own["item"].cast(pl.Int64).to_numpy()
-    pool_items, pool = np.unique(items, return_inverse=True)
-    codes = [pl.Series("item", items), pl.Series("pool", pool.astype(np.int64))]
-    return own.select("user", *codes, "weight", "age_days"), pool_items
+def _place(frame: pl.DataFrame, rows: pl.DataFrame, index: ItemIndex) -> tuple[pl.DataFrame, IntVector]:
+    """The rows of the shard's users and the index's items, with the user's row as `user`; and the items' positions."""
+    own = frame.join(rows, on="user_id")
+    items = index.locate(own["item_id"])
+    known = np.flatnonzero(items >= 0)
+    return (own, items) if len(known) == len(items) else (own[known], items[known])
+
+
+def _own_entries(history: pl.DataFrame, rows: pl.DataFrame, index: ItemIndex) -> pl.DataFrame:
+    own, items = _place(history, rows, index)
+    codes = [pl.Series(name, items, dtype=pl.Int64) for name in ("item", "pool")]
+    return own.select("user", *codes, "weight", "age_days")
+
+
+def _pool(own: pl.DataFrame) -> tuple[pl.DataFrame, IntVector]:
+    """own with places in a pool of its items alone, to which others can be added; and the items of the pool."""
+    pool_items, pool = np.unique(own["item"].to_numpy(), return_inverse=True)
+    return own.with_columns(pl.Series("pool", pool.astype(np.int64))), pool_items
 
 
 def _foreign_entries(foreign: ForeignHistory, rows: pl.DataFrame, offset: int) -> pl.DataFrame:

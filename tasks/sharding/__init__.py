@@ -4,7 +4,7 @@ A kit is what all shards of a stage share (item index, fitted sources, facts, mo
 it, read from the warehouse. Workers share a folder or an object store with the coordinator and nothing else: no DuckDB, no
 Prefect, no settings.
 
-codec        kits and parts as JSON, .npy, Parquet and faiss's own bytes; never pickle
+codec        kits and parts as JSON, .npy and Parquet; never pickle
 shared       the folder or object store: atomic writes, reads held to their sha256
 jobs         the functions that run there: retrieve, rank
 embedding    texts to vectors in parts

@@ -1,7 +1,7 @@
-"""Kits and parts as files: a tree in JSON, with .npy, Parquet and faiss's own bytes for what is large. Never pickle.
+"""Kits and parts as files: a tree in JSON, with .npy and Parquet for what is large. Never pickle.
 
 Known are None, numbers, texts, lists, tuples, dicts, days and times, numpy arrays, scipy's sparse matrices, polars frames
-and series, faiss indexes, pydantic models, and objects of the project's own classes (PACKAGES) by their attributes. What is
+and series, pydantic models, and objects of the project's own classes (PACKAGES) by their attributes. What is
 met twice is written once. Reading makes objects without running a constructor, and only of classes in PACKAGES.
 """
 
@@ -109,8 +109,6 @@ class _Encoder:
             return {"frame": self._frame(value) if value.width else None}
         if isinstance(value, pl.Series):
             return {"series": self._frame(value.alias("values").to_frame()), "name": value.name}
-        if type(value).__module__.split(".")[0] == "faiss":
-            return {"faiss": self._array(_serialize_faiss(value), path)}
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return {"named": _name_of(value, path), "of": self._all(value, path)}
         if isinstance(value, list) and len(value) > INLINE_ITEMS and all(type(one) is str for one in value):
@@ -206,7 +204,6 @@ _READERS: Mapping[str, Callable[[_Decoder, Node], Any]] = {
     "sparse": lambda reader, node: reader.sparse(node),
     "frame": lambda reader, node: reader.frame(node["frame"]),
     "series": lambda reader, node: reader.frame(node["series"])["values"].alias(node["name"]),
-    "faiss": lambda reader, node: _deserialize_faiss(reader.array(node["faiss"])),
     "named": lambda reader, node: _class_of(node["named"])(*reader.all(node["of"])),
     "texts": lambda reader, node: reader.frame(node["texts"])["values"].to_list(),
     "list": lambda reader, node: reader.all(node["list"]),
@@ -261,15 +258,3 @@ def _inline(array: NDArray[Any]) -> Node:
 
 def _read_inline(dtype: str, shape: Sequence[int], content: str) -> NDArray[Any]:
     return np.frombuffer(base64.b64decode(content, validate=True), dtype=np.dtype(dtype)).reshape(shape).copy()
-
-
-def _serialize_faiss(index: Any) -> NDArray[np.uint8]:
-    import faiss
-
-    return np.asarray(faiss.serialize_index(index))
-
-
-def _deserialize_faiss(held: NDArray[np.uint8]) -> Any:
-    import faiss
-
-    return faiss.deserialize_index(np.ascontiguousarray(held))

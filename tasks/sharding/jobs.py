@@ -106,7 +106,8 @@ def retrieve(kit: RetrievalKit, part: RetrievalPart) -> MadeShard:
 def rank(kit: RankingKit, part: RankingPart) -> MadeShard:
     """The lists of some users: COLUMNS, by user and rank. Facts: candidates, short (lists), unfilled (slots)."""
     shard = build_shard(part.users, kit.index, half_life_days=kit.half_life_days)
-    placed = place_pairs(part.candidates, user_ids=shard.user_ids, item_ids=kit.index.item_ids)
+    item_rows = kit.index.locate(part.candidates["item_id"])
+    placed = place_pairs(part.candidates, user_ids=shard.user_ids, item_rows=item_rows)
     arranged = _arrange(kit, placed, shard)
     facts = {"candidates": part.candidates.height, "short": arranged.n_short, "unfilled": arranged.n_unfilled}
     return MadeShard(_explain(kit, part, arranged.frame, shard), facts)
