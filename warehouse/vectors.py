@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from warehouse.connection import Warehouse
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 2048
+"""What a batch takes fits memory that the one before it gave back: more rows are new pages each time."""
 
 
 def fill_vectors(warehouse: Warehouse, name: str, keys: pl.Series, **values: Any) -> NDArray[np.float32] | None:

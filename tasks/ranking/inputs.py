@@ -24,6 +24,7 @@ IntVector = NDArray[np.int64]
 IntMatrix = NDArray[np.int64]
 BoolVector = NDArray[np.bool_]
 
+BLOCK_ITEMS = 8192
 PRIOR_VALUES = 5.0
 """An item's mean value is drawn to the catalog's as if it had this many values of that mean."""
 
@@ -259,7 +260,11 @@ def _count_segments(item_ids: pl.Series, popularity: pl.DataFrame) -> LabelMatri
 
 
 def _find_centroids(topics: LabelMatrix, vectors: FloatMatrix) -> FloatMatrix:
-    sums = np.asarray(topics.shares.T @ vectors)
+    # A block at a time: the product is made in 64 bits, and so is a copy of the vectors.
+    sums = np.zeros((len(topics.names), vectors.shape[1]))
+    for start in range(0, len(vectors) if topics.names else 0, BLOCK_ITEMS):
+        part = slice(start, start + BLOCK_ITEMS)
+        sums += topics.shares[part].T @ vectors[part]
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
 

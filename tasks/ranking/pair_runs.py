@@ -15,12 +15,16 @@ DENSE_CELLS = 8_000_000
 
 @dataclass(frozen=True)
 class UserRuns:
-    """order (r,) lays each user's pairs side by side: run i is of user users[i], begins at starts[i], and has sizes[i] pairs."""
+    """order (r,) lays each user's pairs side by side: run i is of user users[i], begins at starts[i], and has sizes[i] pairs.
+
+    is_ordered: they lie so already, and order changes nothing.
+    """
 
     order: IntVector
     users: IntVector
     starts: IntVector
     sizes: IntVector
+    is_ordered: bool
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,11 @@ class LabelEntries:
 
 def find_runs(users: IntVector) -> UserRuns:
     """The runs of users (r,), by user; pairs that lie by user already stay where they are. O(r)."""
-    is_sorted = not (users[1:] < users[:-1]).any()
+    is_sorted = not bool((users[1:] < users[:-1]).any())
     order = np.arange(len(users)) if is_sorted else np.argsort(users, kind="stable")
     found = users if is_sorted else users[order]
     starts = np.flatnonzero(np.r_[True, found[1:] != found[:-1]][: len(found)])
-    return UserRuns(order, found[starts], starts, np.diff(np.r_[starts, len(found)]))
+    return UserRuns(order, found[starts], starts, np.diff(np.r_[starts, len(found)]), is_sorted)
 
 
 def find_entries(matrix: sparse.csr_matrix, rows: PairRows) -> LabelEntries:

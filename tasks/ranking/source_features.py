@@ -82,21 +82,28 @@ def _values(frame: pl.DataFrame, name: str) -> FloatVector:
 
 def _compare(values: FloatVector, is_candidate: BoolVector, runs: UserRuns) -> tuple[FloatVector, FloatVector]:
     """values within the user: in standard deviations, and over the highest (NaN where that is not above 0)."""
-    ordered, starts = values[runs.order], runs.starts
+    starts = runs.starts
     if not len(starts):
         return values, values
-    counted = is_candidate[runs.order] & ~np.isnan(ordered)
-    known = np.where(counted, ordered, 0.0)
+    ordered = values if runs.is_ordered else values[runs.order]
+    counted = ~np.isnan(ordered)
+    counted &= is_candidate if runs.is_ordered else is_candidate[runs.order]
+    # Mostly all count, and what does not is then not looked for.
+    is_whole = bool(counted.all())
+    known = ordered if is_whole else np.where(counted, ordered, 0.0)
     counts = np.maximum(np.add.reduceat(counted.astype(np.float64), starts), 1.0)
-    mean = np.repeat(np.add.reduceat(known, starts) / counts, runs.sizes)
-    highest = np.maximum.reduceat(np.where(counted, ordered, -np.inf), starts)
-    lowest = np.minimum.reduceat(np.where(counted, ordered, np.inf), starts)
-    squares = np.add.reduceat(np.where(counted, (ordered - mean) ** 2, 0.0), starts)
+    centred = ordered - np.repeat(np.add.reduceat(known, starts) / counts, runs.sizes)
+    highest = np.maximum.reduceat(ordered if is_whole else np.where(counted, ordered, -np.inf), starts)
+    lowest = np.minimum.reduceat(ordered if is_whole else np.where(counted, ordered, np.inf), starts)
+    squares = np.add.reduceat(centred**2 if is_whole else np.where(counted, centred**2, 0.0), starts)
     # Equal values have no spread, whatever the last bits of their mean.
-    spread = np.repeat(np.where(highest > lowest, np.sqrt(squares / counts), 0.0), runs.sizes)
-    best = np.repeat(np.where(highest > 0, highest, np.nan), runs.sizes)
-    standard, ratio = np.empty(len(values)), np.empty(len(values))
-    is_spread = spread > 0
-    standard[runs.order] = np.where(is_spread, (ordered - mean) / np.where(is_spread, spread, 1.0), ordered * 0.0)
-    ratio[runs.order] = ordered / best
-    return np.round(standard, DECIMALS), np.round(ratio, DECIMALS)
+    spread = np.where(highest > lowest, np.sqrt(squares / counts), 0.0)
+    is_flat = np.repeat(spread == 0, runs.sizes)
+    standard = centred / np.repeat(np.where(spread > 0, spread, 1.0), runs.sizes)
+    standard[is_flat] = ordered[is_flat] * 0.0
+    ratio = ordered / np.repeat(np.where(highest > 0, highest, np.nan), runs.sizes)
+    if runs.is_ordered:
+        return np.round(standard, DECIMALS), np.round(ratio, DECIMALS)
+    found = np.empty((2, len(values)))
+    found[0, runs.order], found[1, runs.order] = standard, ratio
+    return np.round(found[0], DECIMALS), np.round(found[1], DECIMALS)

@@ -26,8 +26,6 @@ COST_OF_ENTRY = 50
 """What one choice costs to be looked up and added, in multiplications of a product of matrices."""
 
 DECIMALS = 9
-TINY = 1e-9
-"""A weight below this is what running sums leave over of nothing."""
 
 TIME_FEATURES: tuple[Feature, ...] = (
     Feature(
@@ -86,7 +84,7 @@ def _shares_then(shard: ShardArrays, facts: ItemFacts, rows: PairRows) -> tuple[
     if daily is None or not daily.nnz:
         return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     n_days = daily.shape[1]
-    activity = _spread(_days_of_users(shard, n_days))
+    activity = _activity(shard, n_days)
     overall = facts.n_dated / facts.n_dated.sum()
     around = activity @ np.asarray(facts.n_a_day, dtype=np.float64)
     found = np.round(_choices_then(activity, daily, rows), DECIMALS)
@@ -119,29 +117,21 @@ def _choices_then(activity: FloatVector, daily: sparse.csr_matrix, rows: PairRow
     return found
 
 
-def _days_of_users(shard: ShardArrays, n_days: int) -> FloatVector:
-    """(u, days): how the history entries of each user are spread over the days; a row sums to 1, or to 0 without any."""
+def _activity(shard: ShardArrays, n_days: int) -> FloatVector:
+    """(u, days): how each user's history entries are spread over the days; all of a user's entries together weigh 1."""
     users = np.repeat(np.arange(len(shard.user_ids)), np.diff(shard.indptr))
     days = np.minimum(shard.history_ages, n_days - 1).astype(np.int64)
     own = shard.history_items >= 0
     counts = sparse.csr_matrix((np.ones(own.sum()), (users[own], days[own])), shape=(len(shard.user_ids), n_days))
-    totals = np.asarray(counts.sum(axis=1)).ravel()
-    return np.asarray(counts.toarray() / np.maximum(totals, 1.0)[:, None])
+    totals = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
+    return np.asarray(_spread(counts) / totals[:, None])
 
 
-def _spread(days: FloatVector) -> FloatVector:
-    """days (u, n) with each day's weight given to the days around it too: 1 on the day, falling to 0 at KERNEL_DAYS.
-
-    The triangle is a window of KERNEL_DAYS days slid over another one: two running sums, whatever its width.
-    """
-    n_users, n_days = days.shape
-    padded = np.zeros((n_users, n_days + 2 * KERNEL_DAYS))
-    padded[:, KERNEL_DAYS:-KERNEL_DAYS] = days
-    for _ in range(2):
-        sums = np.cumsum(padded, axis=1)
-        padded = sums.copy()
-        padded[:, KERNEL_DAYS:] -= sums[:, :-KERNEL_DAYS]
-    # Both windows look back: together they are KERNEL_DAYS - 1 days late.
-    late = 2 * KERNEL_DAYS - 1
-    found = padded[:, late : late + n_days] / KERNEL_DAYS
-    return np.asarray(np.where(found > TINY, found, 0.0))
+def _spread(days: sparse.csr_matrix) -> FloatVector:
+    """days (u, n) with each day's weight given to the days around it too: 1 on the day, falling to 0 at KERNEL_DAYS."""
+    n_days = days.shape[1]
+    width = min(KERNEL_DAYS, n_days)
+    offsets = np.arange(1 - width, width)
+    triangle = 1.0 - np.abs(offsets) / KERNEL_DAYS
+    kernel = sparse.diags_array(triangle, offsets=offsets, shape=(n_days, n_days), format="csr")
+    return np.asarray((days @ kernel).toarray())

@@ -122,15 +122,18 @@ class ApproximateSearch:
     def _search_block(self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, cells: IntVector) -> Near:
         """What is near the queries of some rows, in their order, of those in their cells (rows, probes)."""
         scores, firsts = self._score_cells(queries, rows, cells)
-        members, starts, sizes = self._cells.members, self._cells.starts[cells].tolist(), self._cells.sizes[cells]
+        members, n_visits = self._cells.members, cells.shape[1]
+        starts, sizes = self._cells.starts[cells.ravel()].tolist(), self._cells.sizes[cells.ravel()].tolist()
+        begins = firsts.ravel().tolist()
         items, worth = list[IntVector](), list[FloatMatrix]()
-        for first, start, size, n in zip(firsts.tolist(), starts, sizes.tolist(), wanted.tolist(), strict=True):
-            mine = np.concatenate([scores[a : a + b] for a, b in zip(first, size, strict=True)])
-            found = np.concatenate([members[a : a + b] for a, b in zip(start, size, strict=True)])
+        for first, n in zip(range(0, len(begins), n_visits), wanted.tolist(), strict=True):
+            visits = range(first, first + n_visits)
+            mine = np.concatenate([scores[begins[visit] : begins[visit] + sizes[visit]] for visit in visits])
+            found = np.concatenate([members[starts[visit] : starts[visit] + sizes[visit]] for visit in visits])
             if len(mine) > n:
                 # Off by the last bits, those at the end of the list and one that ties with it both stay.
-                least = np.partition(mine, len(mine) - n)[len(mine) - n] - 2 * TIE_SLACK
-                near = np.flatnonzero(mine >= least)
+                mine_last = len(mine) - n
+                near = (mine >= np.partition(mine, mine_last)[mine_last] - 2 * TIE_SLACK).nonzero()[0]
                 mine, found = mine[near], found[near]
             items.append(found)
             worth.append(mine)

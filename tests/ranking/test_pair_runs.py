@@ -97,7 +97,9 @@ def test_days_are_spread_as_a_triangle():
     days[0, 3], days[1, 60] = 1.0, 0.5
     distance = np.abs(np.arange(70) - np.array([[3], [60]]))
     expected = np.array([[1.0], [0.5]]) * np.maximum(0.0, 1.0 - distance / time_features.KERNEL_DAYS)
-    assert time_features._spread(days) == pytest.approx(expected, abs=1e-9)
+    assert time_features._spread(sparse.csr_matrix(days)) == pytest.approx(expected, abs=1e-9)
+    few = time_features._spread(sparse.csr_matrix(days[:1, :5]))
+    assert few == pytest.approx(expected[:1, :5], abs=1e-9)
 
 
 @pytest.mark.parametrize("cells", [0, 10**9])
