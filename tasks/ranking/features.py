@@ -25,7 +25,16 @@ from tasks.ranking.affinity import (
 from tasks.ranking.feature import names_of
 from tasks.ranking.feature_table import FEATURE_NAMES
 from tasks.ranking.history_features import COSINE_NAMES, history_cosines, mean_over_liked
-from tasks.ranking.inputs import CatalogArrays, FloatVector, ItemFacts, LabelMatrix, PairRows, ShardArrays, locate_pairs
+from tasks.ranking.inputs import (
+    CatalogArrays,
+    FloatVector,
+    IntVector,
+    ItemFacts,
+    LabelMatrix,
+    PairRows,
+    ShardArrays,
+    locate_pairs,
+)
 from tasks.ranking.neighbour_features import neighbour_sums
 from tasks.ranking.overlap_features import OVERLAP_FEATURES, overlap_columns
 from tasks.ranking.pair_runs import find_entries, look_up
@@ -78,7 +87,7 @@ def feature_columns(
     rows = locate_pairs(candidates, user_ids=shard.user_ids, item_ids=catalog.item_ids)
     families: tuple[tuple[Iterable[str], Family], ...] = (
         (names_of(SOURCE_FEATURES), lambda: source_columns(candidates, rows, names)),
-        (ITEM_NAMES, lambda: _item_columns(catalog, facts, rows, as_of)),
+        (ITEM_NAMES, lambda: _item_columns(catalog, facts, rows, as_of, names)),
         (USER_NAMES, lambda: _user_columns(catalog, shard, facts, rows)),
         (names_of(TIME_FEATURES), lambda: time_columns(candidates, shard, facts, rows)),
         (names_of(OVERLAP_FEATURES), lambda: overlap_columns(shard, facts, rows)),
@@ -120,18 +129,21 @@ def _neighbour_columns(
     return {**columns, "neighbour_recent_z": standardise_column(candidates, columns["neighbour_recent"], rows)}
 
 
-def _item_columns(catalog: CatalogArrays, facts: ItemFacts, rows: PairRows, as_of: datetime) -> dict[str, FloatVector]:
-    items = rows.items
-    return {
-        "popularity_log": facts.popularity_log[items],
-        "popularity_percentile": facts.popularity_share[items],
-        "interactions_log": np.log1p(facts.n_interactions[items]),
-        "mean_value": facts.mean_value[items],
-        "age_days": _as_of_days(as_of) - catalog.published_days[items],
-        "text_log": np.log1p(facts.text_lengths[items]),
-        "label_confidence": facts.label_confidence[items],
-        "group_size": facts.group_sizes[items].astype(np.float64),
+def _item_columns(
+    catalog: CatalogArrays, facts: ItemFacts, rows: PairRows, as_of: datetime, names: frozenset[str]
+) -> dict[str, FloatVector]:
+    """Those of ITEM_NAMES that names has."""
+    of_items: dict[str, Callable[[], FloatVector | IntVector]] = {
+        "popularity_log": lambda: facts.popularity_log,
+        "popularity_percentile": lambda: facts.popularity_share,
+        "interactions_log": lambda: facts.interactions_log,
+        "mean_value": lambda: facts.mean_value,
+        "age_days": lambda: _as_of_days(as_of) - catalog.published_days,
+        "text_log": lambda: facts.text_log,
+        "label_confidence": lambda: facts.label_confidence,
+        "group_size": lambda: facts.group_sizes,
     }
+    return {name: of_items[name]()[rows.items].astype(np.float64, copy=False) for name in ITEM_NAMES if name in names}
 
 
 def _user_columns(

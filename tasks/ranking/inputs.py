@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -138,6 +139,16 @@ class ItemFacts:
     words: Mapping[str, LabelMatrix] = field(default_factory=dict)
     daily: sparse.csr_matrix | None = None
     segments: LabelMatrix | None = None
+
+    @cached_property
+    def interactions_log(self) -> FloatVector:
+        """(n,) log(1 + n_interactions)."""
+        return np.log1p(self.n_interactions)
+
+    @cached_property
+    def text_log(self) -> FloatVector:
+        """(n,) log(1 + text_lengths)."""
+        return np.log1p(self.text_lengths)
 
 
 @dataclass(frozen=True)

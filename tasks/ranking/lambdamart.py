@@ -167,14 +167,16 @@ def predict_columns(
     """
     total, boosters = np.zeros(n_rows), [lgb.Booster(model_str=text) for text in texts]
     used = used_features(texts, names)
-    places = [(place, columns[name]) for place, name in enumerate(names) if name in used]
+    places = [place for place, name in enumerate(names) if name in used]
     values = np.zeros((min(n_rows, BLOCK_ROWS), len(names)), dtype=np.float32)
     for start in range(0, n_rows, BLOCK_ROWS):
         block = slice(start, min(start + BLOCK_ROWS, n_rows))
         leading = columns.get(sort_by or "")
         order = np.arange(block.stop - start) if leading is None else np.argsort(leading[block])
-        for place, column in places:
-            values[: len(order), place] = column[block][order]
+        held = np.empty((len(places), len(order)), dtype=np.float32)
+        for row, place in enumerate(places):
+            held[row] = columns[names[place]][block]
+        values[: len(order), places] = held[:, order].T
         for booster in boosters:
             total[start + order] += booster.predict(values[: len(order)], num_threads=1)
     return total / max(1, len(texts))

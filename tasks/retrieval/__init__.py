@@ -2,6 +2,7 @@
 
 What they look at
     item_index     the catalog as arrays, built once a run      user_shard     some users and their histories as arrays
+    id_table       where ids stand among many known ones
 What a source is
     source         the seam: what a source promises             build          the configured sources, fitted once
     dense_profile  dense_history  rewritten_query  aspects      by vectors; interests sums a history up in centroids
@@ -12,7 +13,8 @@ What a source is
     exploration                                                 by chance, with its propensity
 How vectors are searched
     vector_search  the seam        exact_search   all of them   approximate_search   most of them, its recall measured
-    best_query     a user with several queries                  neighbours     which items lie near which (similar pairs)
+    cells          rows parted by nearness, by faiss's k-means  best_query     a user with several queries
+    neighbours     which items lie near which (similar pairs)
 From lists to candidates
     order    the lists of many users, sorted at once
     filters  rules the catalog's rules as masks                 allowed_lists  a source's list of what may be shown

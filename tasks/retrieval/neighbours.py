@@ -1,7 +1,7 @@
 """Which items lie near which: new items against all, by exact search or, where that would take too long, by the index.
 
-Exact search takes O(new x all x d). From about `exact_up_to` squared products on, faiss's inverted file looks (see
-approximate_search): O(new x share of the cells x all x d), and finds most of it; how much is measured each time.
+Exact search takes O(new x all x d). From about `exact_up_to` squared products on, only the cells around an item are looked
+into (see approximate_search): O(new x share of the cells x all x d), which finds most of it; how much is measured each time.
 Memory O(all x d) for the index, and one block of queries.
 """
 

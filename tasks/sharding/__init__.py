@@ -12,6 +12,7 @@ labeling     questions to the embedded labeler in parts
 publishing   the published files of lists, a file a part
 training     rows that are learnt from in parts
 running      a stage's parts through threads of this process or through a pool
+memory       what one shard frees is kept for the next
 dask_pool    a pool on a Dask cluster
 worker       what a worker runs: check in, fetch, compute, write, report
 """

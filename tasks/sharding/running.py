@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.contracts.dots import use_one_thread
 from tasks.contracts.sharding import ShardPool
+from tasks.sharding.memory import freed_memory_kept
 from tasks.sharding.registry import Job, MadeShard, job_of
 from warehouse.shards import ShardWriter
 
@@ -39,9 +40,10 @@ def run_shards(
     """
     first = output.n_shards
     if pool is None:
-        for number, made in enumerate(_in_order(job_of(job), kit, parts, threads=threads)):
-            output.write(made.frame, number=first + number)
-            yield made.facts
+        with freed_memory_kept():
+            for number, made in enumerate(_in_order(job_of(job), kit, parts, threads=threads)):
+                output.write(made.frame, number=first + number)
+                yield made.facts
         return
     for done in pool.map(job, kit, parts, stage=stage):
         pool.take(done, output.place(first + done.number))

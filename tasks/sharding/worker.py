@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.contracts.errors import StepError
 from tasks.sharding.kits import KitReader, Stored, read_part
+from tasks.sharding.memory import freed_memory_kept
 from tasks.sharding.registry import MadeFile, MadeShard, job_of
 from tasks.sharding.shared import Shared
 
@@ -73,7 +74,7 @@ def run_part(order: Mapping[str, Any]) -> dict[str, Any]:
     except (StepError, OSError) as error:
         return {"refused": f"{type(error).__name__}: {error}"}
     # One thread a shard: as many shards run at once as the worker has threads.
-    with threadpool_limits(1):
+    with threadpool_limits(1), freed_memory_kept():
         made: MadeShard | MadeFile = job_of(order["job"])(kit, part)
     if isinstance(made, MadeFile):
         with made.scratch:
