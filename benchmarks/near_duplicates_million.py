@@ -188,9 +188,9 @@ METHOD = """\
 The method: all pairs of a million items are 5 * 10^11 products of 384 numbers. While new items x all items is at most
 `similar.exact_up_to` squared (100,000 by default), search is exact. Above, only the cells (faiss's k-means) around each item
 are looked into; how many is tuned on a sample of the items themselves until it finds .97 of their nearest, what is found is
-scored again with the full vectors, and the recall of near pairs is measured on other items and told in the stage's notes. Byte-
-identical items share a content and need no search. Pairs land in blocks of 8,192 items, each committed with the record that
-these were looked up. A later night searches for new and changed contents alone, among all.
+scored again with the full vectors, and the recall of near pairs is measured on other items and told in the stage's notes.
+Byte-identical items share a content and need no search. Pairs land in blocks of 8,192 items, each committed with the record
+that these were looked up. A later night searches for new and changed contents alone, among all.
 """
 
 
