@@ -3,7 +3,7 @@
     splits  truth  training_rows    who is held out, what counts as relevant, which rows the ranker learns from
     feature_table  features         the columns of a pair: what each means, and how it is computed
     inputs  item_counts             what the features are computed from
-    pair_runs                       pairs user by user, so that features are made without a loop over users
+    pair_places  pair_runs          where pairs stand; pairs user by user, so that features need no loop over users
     source_features  time_features  overlap_features  history_features  affinity  neighbour_features  profile_features
     query_features                  the parts of `features`
     model                           training, scoring and the text that a model is stored as

@@ -19,7 +19,8 @@ from tasks.contracts.recommending import RecommendConfig
 from tasks.ranking.affinity import user_shares
 from tasks.ranking.exploration import fill_slots
 from tasks.ranking.greedy import Pools, pick_in_turn, scale_within
-from tasks.ranking.inputs import CatalogArrays, FloatVector, IntVector, LabelMatrix, PairRows, ShardArrays, locate_pairs
+from tasks.ranking.inputs import CatalogArrays, FloatVector, IntVector, LabelMatrix, PairRows, ShardArrays
+from tasks.ranking.pair_places import locate_pairs
 from tasks.ranking.top_n import BestRows, take_best
 
 POOL = 100

@@ -25,9 +25,9 @@ from tasks.ranking.inputs import (
     ItemFacts,
     PairRows,
     ShardArrays,
-    locate_pairs,
 )
 from tasks.ranking.item_counts import share_at_most
+from tasks.ranking.pair_places import locate_pairs
 from tasks.ranking.pair_runs import find_runs, look_up
 
 WORD = re.compile(r"\w\w+")

@@ -33,10 +33,10 @@ from tasks.ranking.inputs import (
     LabelMatrix,
     PairRows,
     ShardArrays,
-    locate_pairs,
 )
 from tasks.ranking.neighbour_features import neighbour_sums
 from tasks.ranking.overlap_features import OVERLAP_FEATURES, overlap_columns
+from tasks.ranking.pair_places import locate_pairs
 from tasks.ranking.pair_runs import find_entries, look_up
 from tasks.ranking.profile_features import PROFILE_FEATURES, profile_columns
 from tasks.ranking.query_features import QUERY_FEATURES, query_columns

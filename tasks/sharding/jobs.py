@@ -16,8 +16,9 @@ from tasks.loading.shard_inputs import ShardInputs, build_shard
 from tasks.ranking.arrange import Arrangement, arrange_lists
 from tasks.ranking.evidence import OPTIONAL, STRONG_PLACES, EvidenceFinder
 from tasks.ranking.features import feature_columns
-from tasks.ranking.inputs import ItemFacts, place_pairs
+from tasks.ranking.inputs import ItemFacts
 from tasks.ranking.model import TrainedRanker, score_columns, used_by
+from tasks.ranking.pair_places import place_pairs
 from tasks.ranking.reasons import write_reasons
 from tasks.ranking.top_n import list_sources
 from tasks.retrieval.candidates import CandidateShard, add_pairs, candidates_for_shard
