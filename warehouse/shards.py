@@ -17,6 +17,7 @@ import polars as pl
 from warehouse.errors import WarehouseError
 
 PARTIAL = ".partial"
+ASKED_BYTES = 1 << 16
 
 
 class ShardWriter:
@@ -45,7 +46,11 @@ class ShardWriter:
         """Write one shard; number is for shards that are computed out of order. Gives the file's path for now."""
         number = self._next if number is None else number
         path = self.place(number)
-        frame.write_parquet(path, compression="zstd")
+        try:
+            frame.write_parquet(path, compression="zstd")
+        except pl.exceptions.ComputeError:
+            _ask_for_room(path)
+            raise
         self.adopt(number, n_rows=frame.height)
         return path
 
@@ -101,6 +106,14 @@ def sweep(runs: Path, keep_run_ids: Collection[str]) -> list[Path]:
     for path in [*old, *torn]:
         shutil.rmtree(path)
     return [*old, *torn]
+
+
+def _ask_for_room(path: Path) -> None:
+    """Raise the system's own error where it takes no more of a file: at the end of its room Polars speaks of the format."""
+    with path.open("ab") as file:
+        file.write(bytes(ASKED_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync_file(path: Path) -> None:

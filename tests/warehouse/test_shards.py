@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.errors import WarehouseError
+from warehouse.failures import explain_failure
 from warehouse.shards import ShardWriter, list_shards, read_shards, sweep
 
 FRAME = pl.DataFrame({"user_id": ["u1", "u2"], "score": [0.5, 0.25]})
@@ -78,3 +79,20 @@ def test_killed_writer_is_swept_and_kept_runs_stay(tmp_path: Path) -> None:
     assert list_shards(kept)
     assert sweep(tmp_path, {"r2"}) == []
     assert sweep(tmp_path / "nowhere", set()) == []
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_polars_words_for_a_full_disk_become_the_systems(tmp_path, monkeypatch, is_full):
+    def fail(*_args, **_named):
+        raise pl.exceptions.ComputeError("parquet: File out of specification: Invalid thrift: transport error")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
+    with (
+        pytest.raises(OSError if is_full else pl.exceptions.ComputeError) as caught,
+        ShardWriter(tmp_path, "r1", catalog="news", stage="scores") as shards,
+    ):
+        if is_full:
+            shards.place(0).symlink_to("/dev/full")
+        shards.write(pl.DataFrame({"user_id": ["u"]}))
+    line = explain_failure(caught.value)
+    assert (line or "").startswith("the disk is full") == is_full
