@@ -1,7 +1,7 @@
 """Nearest vectors of a large catalog: only the cells around a query are looked into, not all (see cells).
 
 All queries that look into a cell are scored by one product of two matrices: so a cell's vectors are read once for many
-users, which is several times faster than a search query by query (benchmarks/results/million_night.md). What is found is
+users, which takes under half the time of a search query by query (benchmarks/results/million_changes.md). What is found is
 scored again pair by pair, so scores equal those of exact search. How many cells are looked into is chosen by recall: the
 fewest (doubling) that find TARGET_RECALL of the true nearest of sample queries. The recall of other sample queries is
 measured then, and told as `index_recall`.
@@ -28,6 +28,8 @@ TARGET_RECALL = 0.97
 SAMPLE_QUERIES = 400
 BLOCK_SCORES = 1 << 26
 """Scores that a thread holds at once, of 4 bytes: the more, the more queries share the reading of a cell."""
+BLOCK_VISITS = 1 << 22
+"""Pairs of a query and a cell that are listed at once; more than a shard has, unless its queries look into most cells."""
 TRUE_AT_ONCE = 50_000
 DEEPER = 4
 SEED = 7
@@ -108,16 +110,20 @@ class ApproximateSearch:
         wanted = np.minimum(depth, len(self._cells.members))
         pending, probes = np.flatnonzero(wanted > 0), self._probes
         while len(pending):
-            cells = self._cells.nearest(queries[pending], probes)
-            n_scores = self._cells.sizes[cells].sum(axis=1)
-            is_done = (n_scores >= wanted[pending]) | (probes >= len(self._cells))
-            rows, cells, total = pending[is_done], cells[is_done], np.cumsum(n_scores[is_done])
-            if len(rows):
-                limit = min(BLOCK_SCORES, int(total[-1]) // parts + 1)
-                cuts = np.flatnonzero(np.diff(total // limit)) + 1
-                for some, theirs in zip(np.split(rows, cuts), np.split(cells, cuts), strict=True):
-                    yield queries, some, wanted[some], theirs
-            pending, probes = pending[~is_done], min(probes * DEEPER, len(self._cells))
+            again = []
+            step = max(1, BLOCK_VISITS // probes)
+            for asked in (pending[start : start + step] for start in range(0, len(pending), step)):
+                cells = self._cells.nearest(queries[asked], probes)
+                n_scores = self._cells.sizes[cells].sum(axis=1)
+                is_done = (n_scores >= wanted[asked]) | (probes >= len(self._cells))
+                again.append(asked[~is_done])
+                rows, cells, total = asked[is_done], cells[is_done], np.cumsum(n_scores[is_done])
+                if len(rows):
+                    limit = min(BLOCK_SCORES, int(total[-1]) // parts + 1)
+                    cuts = np.flatnonzero(np.diff(total // limit)) + 1
+                    for some, theirs in zip(np.split(rows, cuts), np.split(cells, cuts), strict=True):
+                        yield queries, some, wanted[some], theirs
+            pending, probes = np.concatenate(again), min(probes * DEEPER, len(self._cells))
 
     def _search_block(self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, cells: IntVector) -> Near:
         """What is near the queries of some rows, in their order, of those in their cells (rows, probes)."""

@@ -202,6 +202,7 @@ def test_blocks_and_threads_change_no_hit(clustered, monkeypatch):
     found = search.search(queries, depth)
     assert (np.bincount(found.queries, minlength=len(queries)) >= depth).all()
     monkeypatch.setattr(approximate_search, "BLOCK_SCORES", 5000)
+    monkeypatch.setattr(approximate_search, "BLOCK_VISITS", 40)
     for threads in (1, 2):
         monkeypatch.setattr(faiss, "omp_get_max_threads", lambda threads=threads: threads)
         again = search.search(queries, depth)
