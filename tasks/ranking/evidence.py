@@ -16,7 +16,7 @@ import polars as pl
 
 from tasks.ranking.affinity import user_shares
 from tasks.ranking.features import EPOCH, SECONDS_A_DAY
-from tasks.ranking.history_features import DECIMALS, newest_entries
+from tasks.ranking.history_features import DECIMALS, dots_by_user, newest_entries
 from tasks.ranking.inputs import (
     BoolVector,
     CatalogArrays,
@@ -244,20 +244,10 @@ def nearest_liked(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) ->
     is_liked = shard.history_weights[entries] > 0
     users, entries = users[is_liked], entries[is_liked]
     runs = find_runs(rows.users)
-    firsts, stops = np.searchsorted(users, runs.users), np.searchsorted(users, runs.users, side="right")
-    history_rows, ends = shard.history_rows[entries], runs.starts + runs.sizes
-    # One product of two matrices a user, so that the shard's other users change no digit.
-    for first, stop, start, end in zip(
-        firsts.tolist(), stops.tolist(), runs.starts.tolist(), ends.tolist(), strict=True
-    ):
-        if first == stop:
-            continue
-        pairs = runs.order[start:end]
-        dots = catalog.vectors[rows.items[pairs]] @ shard.item_vectors[history_rows[first:stop]].T
+    for pairs, mine, dots in dots_by_user(shard, catalog, rows, runs, users=users, entries=entries):
         rounded = np.round(dots.astype(np.float64), DECIMALS)
         nearest = rounded.argmax(axis=1)
-        found[pairs] = entries[first + nearest]
-        cosines[pairs] = rounded[np.arange(len(pairs)), nearest]
+        found[pairs], cosines[pairs] = mine[nearest], rounded[np.arange(len(pairs)), nearest]
     has_vector = catalog.has_vector[rows.items]
     return np.where(has_vector, found, -1), np.where(has_vector, cosines, np.nan)
 

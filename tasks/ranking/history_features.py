@@ -9,6 +9,7 @@ import numpy as np
 from tasks.ranking.inputs import (
     BoolVector,
     CatalogArrays,
+    FloatMatrix,
     FloatVector,
     IntVector,
     PairRows,
@@ -63,24 +64,34 @@ def newest_entries(shard: ShardArrays) -> tuple[IntVector, IntVector]:
 def _compare(
     shard: ShardArrays, catalog: CatalogArrays, rows: PairRows, runs: UserRuns, users: IntVector, entries: IntVector
 ) -> Iterator[tuple[IntVector, FloatVector, FloatVector]]:
-    """(pairs, their highest and their mean cosine with the user's entries), a user at a time.
+    """(pairs, their highest and their mean cosine with the user's entries), a user at a time."""
+    for places, mine, dots in dots_by_user(shard, catalog, rows, runs, users=users, entries=entries):
+        # Entry by entry: a row of pairs is added to another, which is faster than each pair on its own.
+        by_entry = np.ascontiguousarray(dots.T)
+        mean = np.add.reduce(by_entry, axis=0, dtype=np.float64) / len(mine)
+        yield places, by_entry.max(axis=0), mean
+
+
+def dots_by_user(
+    shard: ShardArrays,
+    catalog: CatalogArrays,
+    rows: PairRows,
+    runs: UserRuns,
+    *,
+    users: IntVector,
+    entries: IntVector,
+) -> Iterator[tuple[IntVector, IntVector, FloatMatrix]]:
+    """(pairs, history entries, their dots (pairs, entries)) of each user who has both. Entry i is user users[i]'s (ascending).
 
     One product of two matrices a user: a shard's borders don't change a digit, and each item's vector is read once.
     """
     firsts, stops = np.searchsorted(users, runs.users), np.searchsorted(users, runs.users, side="right")
-    history_rows = shard.history_rows[entries]
-    ends = runs.starts + runs.sizes
-    for first, stop, start, end in zip(
-        firsts.tolist(), stops.tolist(), runs.starts.tolist(), ends.tolist(), strict=True
-    ):
-        if first == stop:
-            continue
-        places = runs.order[start:end]
-        dots = catalog.vectors[rows.items[places]] @ shard.item_vectors[history_rows[first:stop]].T
-        # Entry by entry: a row of pairs is added to another, which is faster than each pair on its own.
-        by_entry = np.ascontiguousarray(dots.T)
-        mean = np.add.reduce(by_entry, axis=0, dtype=np.float64) / (stop - first)
-        yield places, by_entry.max(axis=0), mean
+    bounds = (firsts, stops, runs.starts, runs.starts + runs.sizes)
+    for first, stop, start, end in zip(*(bound.tolist() for bound in bounds), strict=True):
+        if first < stop:
+            places, mine = runs.order[start:end], entries[first:stop]
+            history = shard.item_vectors[shard.history_rows[mine]]
+            yield places, mine, catalog.vectors[rows.items[places]] @ history.T
 
 
 def mean_over_liked(shard: ShardArrays, values: FloatVector) -> FloatVector:
