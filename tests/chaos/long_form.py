@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.damage import count_found, flip, read_dump
 from tests.chaos.disks import small_disk
 from tests.chaos.driver import BALLAST, FAILED, Fault
 from tests.chaos.long_report import write_report
@@ -38,7 +39,6 @@ from tests.chaos.nights import (
     said_by,
     start_tonight,
 )
-from tests.chaos.test_damage import count_found, flip, read_dump
 from tests.night import STAGES, Nights
 from warehouse.connection import DATABASE, open_warehouse
 from warehouse.errors import WarehouseError

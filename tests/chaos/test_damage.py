@@ -18,6 +18,7 @@ from tasks.backup import check_backup, make_backup, restore_backup
 from tasks.contracts.errors import ModelFileError
 from tasks.embedding.model_files import PACKAGED_MODEL, find_model_folder, verify_packaged_weights
 from tasks.health import check_warehouse
+from tests.chaos.damage import count_found, cut, flip, read_dump
 from tests.chaos.nights import copy_of
 from tests.night import Nights
 from warehouse.connection import DATABASE, Warehouse, open_warehouse
@@ -29,21 +30,6 @@ from warehouse.replies import REPLIES, StoredRow, open_replies
 
 KEY = "ab" * 32
 N_FLIPS = 12
-
-
-def flip(path: Path, at: int) -> None:
-    """Turn one byte around."""
-    with path.open("r+b") as file:
-        file.seek(at)
-        [byte] = file.read(1)
-        file.seek(at)
-        file.write(bytes([byte ^ 0xFF]))
-
-
-def cut(path: Path, at: int) -> None:
-    """End the file there."""
-    with path.open("r+b") as file:
-        file.truncate(at)
 
 
 @pytest.fixture(scope="module")
@@ -59,39 +45,11 @@ def dump(whole: Nights) -> str:
         return read_dump(warehouse)
 
 
-def read_dump(warehouse: Warehouse) -> str:
-    """One line a table."""
-    names = warehouse.connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
-    return "\n".join(
-        f"{name} {warehouse.connection.execute(f'select count(*), bit_xor(hash(every)) from {name} as every').fetchall()}"
-        for (name,) in names
-    )
-
-
 def test_bytes_that_turned_in_the_database_are_found_or_held_nothing(whole: Nights, dump: str, tmp_path: Path) -> None:
     size = (whole.folder / DATABASE).stat().st_size
     chance = random.Random(7)
     places = [0, 12, 4100, 8200, 12300, *(chance.randrange(size) for _ in range(N_FLIPS))]
     assert count_found(whole, dump, tmp_path, places) >= 5
-
-
-def count_found(whole: Nights, dump: str, scratch: Path, places: list[int]) -> int:
-    """How many of the turned bytes were found; each of the others held nothing, for all values are as they were."""
-    said: list[str] = []
-    path = scratch / DATABASE
-    for place in places:
-        shutil.copyfile(whole.folder / DATABASE, path)
-        flip(path, place)
-        try:
-            with open_warehouse(scratch, read_only=True) as warehouse:
-                assert read_dump(warehouse) == dump, f"byte {place} was turned, and a value is another"
-        except DamagedError as error:
-            said.append(str(error))
-    for line in said:
-        assert line.startswith(f"the warehouse {str(path)!r} is damaged: ")
-        assert "restore a backup" in line
-        assert "\n" not in line
-    return len(said)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0006, 0.3])

@@ -1,4 +1,4 @@
-"""Fixtures: a small catalog, its nights, and one finished night to start from; all with an embedder that needs no model."""
+"""Fixtures: a small catalog, its nights, and a finished one to start from, without a model; readers to mail, and a mail server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 from tasks.contracts.errors import UnfinishedError
 from tasks.labelers.protocol import Reply, Task
 from tests.fake_embedder import HashingEmbedder
+from tests.mail_server import Post, mail_server
+from tests.mailing.readers import Library, copy_library, make_library
 from tests.night import Nights, SmallCatalog, plug_embedder
 from tests.scripted_labeler import A, ScriptedLabeler
 from tests.tasks.staff import Reader, hire
@@ -119,3 +121,22 @@ def unfinished(monkeypatch: pytest.MonkeyPatch) -> UnfinishedLabeler:
 def staff(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reader]:
     """Several labelers of topics, by the names that a catalog file gives them."""
     return hire(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """What every test of a module begins with."""
+    return make_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture
+def library(filled: Library, tmp_path: Path) -> Library:
+    """A warehouse of five readers with a publication, for the test to change."""
+    return copy_library(filled, tmp_path / "warehouse")
+
+
+@pytest.fixture
+def post() -> Iterator[Post]:
+    """A mail server that takes what it gets, unless the test says otherwise."""
+    with mail_server() as running:
+        yield running

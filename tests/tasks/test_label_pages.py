@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -16,60 +14,21 @@ from tasks.contracts.catalog_file import load_catalog
 from tasks.contracts.errors import ConfigError
 from tasks.label_compare import compare_labelings, list_labelings, shorten
 from tasks.label_pages import read_page, write_label_pages
-from tasks.labelers.protocol import ItemText, Reply, ScoredTopic, Task, TopicAnswer
 from tasks.reporting.page import Page, TaskView
-from tests.night import WORDS, Nights, SmallCatalog
+from tests.night import Nights, SmallCatalog
 from tests.scripted_labeler import ScriptedLabeler
+from tests.tasks.disputes import EVIL, TOPICS, Reader, hire_two, plant_gold
 from warehouse.clock import utc_now
 from warehouse.connection import DATABASE
 from warehouse.errors import WarehouseError
 
-TOPICS = list(WORDS)
 START = ("ingest", "embed")
-EVIL = "</svg><script>alert('x')</script>\" onload=\"y"
-
-
-class Reader(ScriptedLabeler):
-    """Files an item under its topic, every `wrong_every`th under the next one; surer of what is right where it says so."""
-
-    def __init__(self, name: str, *, wrong_every: int = 10**9) -> None:
-        super().__init__()
-        self.name = name
-        self.wrong_every = wrong_every
-
-    def fingerprint(self, task: Task) -> str:
-        return f"{self.name}-{task}-{self.version}"
-
-    def label_topics(self, items: Iterable[ItemText]) -> Iterator[Reply[TopicAnswer]]:
-        for item in items:
-            number = int(item.title.split()[-1][1:])
-            is_wrong = (number + 1) % self.wrong_every == 0
-            chosen = TOPICS[(number + is_wrong) % 3]
-            scores = (ScoredTopic(chosen, 0.6 + number / 100), ScoredTopic(TOPICS[(number + 2) % 3], 0.1))
-            yield self._reply("topics", item.key, TopicAnswer(scores, f"{self.name} read {EVIL}"), item.text)
 
 
 @pytest.fixture
 def staff(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reader]:
-    """Two labelers by the names that a catalog file gives them; the second is wrong on items 4, 9, 14, ..."""
-    known = {"openai:one": Reader("one"), "openai:two": Reader("two", wrong_every=5)}
-
-    def make(task: Task, context: Any, warehouse: Any, *, wanted: str | None = None, **more: Any) -> Reader:
-        return known[wanted or context.catalog.labelers.panel(task)[0]]
-
-    monkeypatch.setattr("tasks.labeling.build.make_labeler", make)
-    return known
-
-
-def plant_gold(nights: Nights, *, n: int, task: str = "topics") -> None:
-    """A person files the first n items rightly."""
-    with duckdb.connect(str(nights.folder / DATABASE)) as connection:
-        for number in range(n):
-            connection.execute(
-                "insert into human_labels select 'news', ?, content_hash, ?, 'ann', ?, now()::timestamp, 'f', now()::timestamp"
-                " from items where item_id = ?",
-                [task, TOPICS[number % 3], f"note {EVIL}", f"i{number:02d}"],
-            )
+    """Two labelers, the second of whom is wrong on every fifth item."""
+    return hire_two(monkeypatch)
 
 
 def page(nights: Nights, catalog: SmallCatalog) -> Page:

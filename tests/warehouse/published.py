@@ -1,13 +1,14 @@
-"""Made-up publications for the tests: rows of every table, and the facts of a run."""
+"""Made-up publications for the tests: rows of every table, the facts of a run, and how they are published."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
-from warehouse.publication import CatalogFacts, RunFacts, TableRows
+from warehouse.publication import CatalogFacts, Publication, RunFacts, TableRows, publish
 
 DAY = date(2026, 11, 1)
 LABEL = {"confidence": 0.9, "labeler": "embedded:test", "fingerprint": "f1", "reason": "because"}
@@ -67,3 +68,18 @@ def rows_of_all_tables(catalog: str = "news", *, mark: str = "") -> Iterator[Tab
     }  # fmt: skip
     for table, row in frames.items():
         yield TableRows(table, catalog, [pl.DataFrame([row])])
+
+
+def publish_all(published: Path, run_id: str = "r1", *, mark: str = "", night: int = 0, keep: int = 7) -> Publication:
+    """Publish rows of every table; mark tells the runs apart."""
+    return publish(published, rows_of_all_tables(mark=mark), facts=facts(run_id, night=night), keep=keep)
+
+
+def only(frame: pl.DataFrame) -> list[TableRows]:
+    """A publication of recommendations alone."""
+    return [TableRows("recommendations", "news", [frame])]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes, by its path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

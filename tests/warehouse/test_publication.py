@@ -1,12 +1,10 @@
-"""Publishing: what a reader finds, what verification refuses, and what is kept."""
+"""Publishing: what a reader finds, how the files are written, and what is kept."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,12 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from published import DAY, facts, recommendations, rows_of_all_tables
+from published import DAY, facts, only, publish_all, recommendations, rows_of_all_tables, snapshot
 
 from warehouse.errors import PublicationError
 from warehouse.publication import (
     SCHEMA_VERSION,
     TABLES,
-    Publication,
-    TableRows,
     list_publications,
     point_latest,
     publish,
@@ -31,21 +27,8 @@ from warehouse.publication import (
 )
 from warehouse.publication.contract import render_contract
 from warehouse.publication.files import write_table
-from warehouse.publication.verify import verify
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "contract.md"
-
-
-def publish_all(published: Path, run_id: str = "r1", *, mark: str = "", night: int = 0, keep: int = 7) -> Publication:
-    return publish(published, rows_of_all_tables(mark=mark), facts=facts(run_id, night=night), keep=keep)
-
-
-def only(frame: pl.DataFrame) -> list[TableRows]:
-    return [TableRows("recommendations", "news", [frame])]
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_one_user_is_one_query(tmp_path: Path) -> None:
@@ -183,13 +166,6 @@ def test_same_run_with_other_rows_gets_a_folder_of_its_own(tmp_path: Path) -> No
     assert set(pl.read_parquet(held.files("recommendations"))["reason"]) == {"because first"}
 
 
-def test_damaged_publication_is_not_taken_for_the_same(tmp_path: Path) -> None:
-    publication = publish_all(tmp_path, "r1")
-    publication.files("labels")[0].unlink()
-    assert publish_all(tmp_path, "r1", night=1).publication_id == "r1.2"
-    verify_publication(tmp_path)
-
-
 def test_last_publications_are_kept_and_the_latest_always(tmp_path: Path) -> None:
     for night in range(4):
         publish_all(tmp_path, f"r{night}", mark=str(night), night=night, keep=2)
@@ -218,136 +194,6 @@ def test_nothing_published_says_so(tmp_path: Path) -> None:
         resolve_latest(tmp_path)
     with pytest.raises(PublicationError, match="no publication 'r7'"):
         verify_publication(tmp_path, "r7")
-
-
-def change(**values: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    return lambda frame: frame.with_columns(**values)
-
-
-IS_LAST = (pl.col("user_id") == "u01") & (pl.col("rank") == 4)
-
-
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        (change(rank=pl.when(IS_LAST).then(3).otherwise("rank")), "rows that share user_id 'u01', rank 3"),
-        (change(rank=pl.when(IS_LAST).then(5).otherwise("rank")), "gap in 'rank' of user_id 'u01': 1 to 5 in 4 rows"),
-        (change(item_id=pl.when(IS_LAST).then(pl.lit("i2")).otherwise("item_id")), "share user_id 'u01', item_id 'i2'"),
-        (
-            change(score=pl.when(IS_LAST).then(float("nan")).otherwise("score")),
-            "nan in 'score', which must be a finite",
-        ),
-        (change(rank=pl.col("rank") - 1), "has 0 in 'rank', which must be in \\[1, ∞\\)"),
-        (
-            change(title=pl.when(IS_LAST).then(None).otherwise("title")),
-            "'title' of table 'recommendations' is null in 1",
-        ),
-        (change(score=pl.lit("high")), "don't fit the contract"),
-        (change(catalog=pl.lit("books")), "name catalog 'books'"),
-        (lambda frame: frame.drop("reason"), "lack column 'reason'"),
-    ],
-)
-def test_bad_rows_are_refused_and_the_last_publication_stands(
-    tmp_path: Path, fault: Callable[[pl.DataFrame], pl.DataFrame], message: str
-) -> None:
-    publish_all(tmp_path, "r0")
-    before = snapshot(tmp_path)
-    with pytest.raises(PublicationError, match=message):
-        publish(tmp_path, only(fault(recommendations())), facts=facts("r1", night=1))
-    assert snapshot(tmp_path) == before
-
-
-def test_failure_of_the_source_is_told_as_it_is(tmp_path: Path) -> None:
-    def frames() -> Iterator[pl.DataFrame]:
-        yield recommendations()
-        raise RuntimeError("the shard is gone")
-
-    with pytest.raises(RuntimeError, match="the shard is gone"):
-        publish(tmp_path, [TableRows("recommendations", "news", frames())], facts=facts())
-    assert list_publications(tmp_path) == []
-
-
-@pytest.mark.parametrize("rows", [only(recommendations()) * 2, [TableRows("recomendations", "news", [])]])
-def test_unknown_or_repeated_table_is_refused(tmp_path: Path, rows: list[TableRows]) -> None:
-    with pytest.raises(PublicationError, match="are given twice or are not part of run 'r1'"):
-        publish(tmp_path, rows, facts=facts())
-
-
-def test_run_id_must_name_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(PublicationError, match="can't name a folder"):
-        publish(tmp_path, [], facts=facts("../elsewhere"))
-
-
-def damage_byte(publication: Publication) -> None:
-    path = publication.files("recommendations")[0]
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
-
-
-def remove_file(publication: Publication) -> None:
-    publication.files("labels")[0].unlink()
-
-
-def add_file(publication: Publication) -> None:
-    path = publication.files("labels")[0]
-    path.with_name("extra.parquet").write_bytes(path.read_bytes())
-
-
-def drop_table(publication: Publication) -> None:
-    path = publication.published / "runs" / publication.publication_id / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    del manifest["tables"]["labels"]
-    path.write_text(json.dumps(manifest), encoding="utf-8")
-
-
-def replace_schema(publication: Publication) -> None:
-    """A file of another schema whose checksum the manifest states."""
-    entry = publication.entries("metrics")[0]
-    path = publication.published / entry.path
-    pq.write_table(pq.ParquetFile(path).read().drop_columns(["value"]), path)
-    manifest_path = publication.published / "runs" / publication.publication_id / "manifest.json"
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    manifest["tables"]["metrics"]["files"][0] |= {
-        "bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }  # fmt: skip
-    manifest_path.write_text(json.dumps(manifest), encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_byte, "has changed since it was published"),
-        (remove_file, "lacks file 'news-r1-00000.parquet'"),
-        (add_file, "has file 'extra.parquet' .* that the manifest does not list"),
-        (drop_table, "does not list table 'labels'"),
-        (replace_schema, "'value' is absent, should be double"),
-    ],
-)
-def test_damage_is_found(tmp_path: Path, damage: Callable[[Publication], None], message: str) -> None:
-    publication = publish_all(tmp_path)
-    verify(publication)
-    damage(publication)
-    with pytest.raises(PublicationError, match=message):
-        verify_publication(tmp_path, "r1")
-
-
-def test_changed_manifest_is_found(tmp_path: Path) -> None:
-    drop_table(publish_all(tmp_path))
-    with pytest.raises(PublicationError, match="manifest of 'r1' has changed"):
-        resolve_latest(tmp_path)
-
-
-def test_damaged_publication_does_not_stop_the_next(tmp_path: Path) -> None:
-    publish_all(tmp_path, "r1")
-    (tmp_path / "runs" / "r1" / "manifest.json").write_text("{", encoding="utf-8")
-    (tmp_path / "latest.json").write_text("", encoding="utf-8")
-    with pytest.raises(PublicationError, match="is not JSON"):
-        resolve_latest(tmp_path)
-    publish_all(tmp_path, "r2", night=1)
-    verify_publication(tmp_path)
-    with pytest.raises(PublicationError, match="is not JSON"):
-        verify_publication(tmp_path, "r1")
 
 
 def test_what_a_dead_process_left_is_swept(tmp_path: Path) -> None:

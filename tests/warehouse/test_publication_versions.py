@@ -14,17 +14,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from published import facts, recommendations, rows_of_all_tables
+from published import facts, rows_of_all_tables
 
 from warehouse.errors import PublicationError
 from warehouse.publication import (
     SCHEMA_VERSION,
     TABLES,
     Publication,
-    find_faults,
     list_publications,
     publish,
-    row_checks,
     verify_publication,
 )
 from warehouse.publication import older as older_module
@@ -37,9 +35,7 @@ from warehouse.publication.compatibility import (
     snapshot_contract,
 )
 from warehouse.publication.contract import render_contract
-from warehouse.publication.files import conform, write_file
 from warehouse.publication.older import OlderTable
-from warehouse.publication.row_checks import check_rows
 from warehouse.publication.tables import Column, parse_version
 
 SNAPSHOT = Path(__file__).with_name("contract-1.json")
@@ -269,39 +265,3 @@ def test_publication_of_an_unknown_version_is_left_to_its_own_nightjar(tmp_path:
     )
     with pytest.raises(PublicationError, match=f"schema version {version}, this Nightjar checks {SCHEMA_VERSION}"):
         verify_publication(tmp_path, publication.publication_id)
-
-
-def test_all_faults_of_a_publication_are_found(tmp_path: Path) -> None:
-    publication = publish(tmp_path, rows_of_all_tables(), facts=facts())
-    publication.files("labels")[0].unlink()
-    publication.files("metrics")[0].write_bytes(b"no Parquet")
-    found = [(fault.check, fault.message) for fault in find_faults(publication)]
-    assert [check for check, _ in found] == ["files", "files", "files"]
-    for (_, message), words in zip(found, ["lacks file", "has changed since", "is not Parquet"], strict=True):
-        assert words in message
-
-
-def test_wide_groups_and_file_ends_do_not_hide_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user whose rows lie in two files, as in publications of earlier versions, and several batches is still one list."""
-    table = replace(TABLES["recommendations"], row_group_rows=3)
-    monkeypatch.setattr(row_checks, "BATCH_ROWS", 3)
-    frame = recommendations(n_users=4, n_items=10)
-
-    def check(rows: pl.DataFrame, name: str) -> list[tuple[str, str]]:
-        (tmp_path / name).mkdir()
-        cut = [conform([rows[start : start + 7]], table, catalog="news") for start in range(0, rows.height, 7)]
-        files = [
-            write_file(batches, table, root=tmp_path, path=f"{name}/{place}.parquet", catalog="news", metadata={})
-            for place, batches in enumerate(cut)
-        ]
-        assert len(files) > 4
-        return [(one.check, one.message) for one in check_rows(table, "news", [tmp_path / one.path for one in files])]
-
-    assert check(frame, "whole") == []
-    gap = check(frame.filter((pl.col("user_id") != "u02") | (pl.col("rank") != 6)), "gap")
-    assert [(name, "gap in 'rank' of user_id 'u02': 1 to 10 in 9 rows" in message) for name, message in gap] == [
-        ("ranks", True)
-    ]
-    item = pl.when((pl.col("user_id") == "u01") & (pl.col("rank") == 10)).then(pl.lit("i2")).otherwise("item_id")
-    ((name, message),) = check(frame.with_columns(item_id=item), "twice")
-    assert (name, "share user_id 'u01', item_id 'i2' (2 rows in all)" in message) == ("keys", True)
