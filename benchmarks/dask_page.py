@@ -47,8 +47,8 @@ def write_report(found: Sequence[Timed], options: argparse.Namespace, target: Pa
         "",
         f"Made by `python -m benchmarks.dask_workers{' --small' if options.small else ''}"
         f"{' --namespaces' if options.namespaces else ''}` on {date.today()}: {options.users} users, {options.items} items,"
-        f" 384 dimensions, {TOTAL} candidates a user, {options.shard_users} users a shard, and {options.texts} texts that are"
-        f" embedded and enriched; Python {platform.python_version()}, NumPy {np.__version__},"
+        f" 384 dimensions, {TOTAL} candidates a user which a trained ranker scores, {options.shard_users} users a shard, and"
+        f" {options.texts} texts that are embedded and enriched; Python {platform.python_version()}, NumPy {np.__version__},"
         f" Polars {pl.__version__}, distributed {distributed.__version__}, {platform.machine()}, 2 cores which the coordinator,"
         f" the scheduler and the workers share; a worker has one thread. Load of the machine before: {options.load:.1f}.",
         "",

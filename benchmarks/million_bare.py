@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import faiss
@@ -36,7 +37,7 @@ SEARCHED_USERS = 50_000
 """Queries are those of so many users at most, drawn evenly; the time is multiplied up to all."""
 
 RECALL_QUERIES = 500
-BARE_ROWS = 400_000
+BARE_ROWS, BARE_SHARDS, ROUNDS = 400_000, 10, 5
 TRAINING_ROWS = 50_000
 
 
@@ -91,35 +92,39 @@ def _bare_index(vectors: NDArray[np.float32], search: ApproximateSearch) -> fais
 
 
 def predict_all(folder: Path, catalog: Catalog, *, threads: int) -> dict[str, Any]:
-    """Predict BARE_ROWS rows of the first shard again and again, until there are as many rows as candidates."""
+    """Predict BARE_ROWS rows of each of BARE_SHARDS shards, ROUNDS times; the median round is multiplied up to all candidates."""
     context = make_context(folder, catalog, threads=threads)
     with open_warehouse(folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
         make_history(warehouse, context)
         paths = latest_output(warehouse, catalog=catalog.name, stage="candidates", needs="candidates")
-        rows = pl.read_parquet(paths[0])
         arrays = load_catalog_arrays(warehouse, context, fold=None, only=FOR_FEATURES)
         facts = load_facts(warehouse, context, arrays, fold=None)
-        users = rows["user_id"].unique().sort().to_list()
-        shard = load_shard(warehouse, context, arrays.index, user_ids=users, fold=None)
         found = serving_model(warehouse, context)
-    if found is None:
-        raise SystemExit("no model was trained")
+        if found is None:
+            raise SystemExit("no model was trained")
+        ranker, blocks, n_users = load_ranker(found[1]), [], 0
+        for path in paths[:: max(1, len(paths) // BARE_SHARDS)][:BARE_SHARDS]:
+            rows = pl.read_parquet(path).head(BARE_ROWS)
+            users = rows["user_id"].unique().sort().to_list()
+            shard = load_shard(warehouse, context, arrays.index, user_ids=users, fold=None)
+            features = build_features(rows, catalog=arrays.index, shard=shard, facts=facts, as_of=context.as_of_end)
+            blocks.append(feature_matrix(features, ranker.feature_names))
+            n_users += len(users)
     n_rows = int(pl.scan_parquet(paths).select(pl.len()).collect().item())
-    rows = rows.head(BARE_ROWS)
-    kept = rows["user_id"].unique()
-    features = build_features(rows, catalog=arrays.index, shard=shard, facts=facts, as_of=context.as_of_end)
-    ranker = load_ranker(found[1])
-    values = feature_matrix(features, ranker.feature_names)
     models = [lgb.Booster(model_str=text) for text in ranker.model_texts]
-    clock, cpu, done = time.monotonic(), time.process_time(), 0
-    while done < min(n_rows, 10 * BARE_ROWS):
-        for model in models:
-            model.predict(values, num_threads=threads)
-        done += len(values)
-    scale = n_rows / done
+    rounds = []
+    for _ in range(ROUNDS):
+        clock, cpu = time.monotonic(), time.process_time()
+        for values in blocks:
+            for model in models:
+                model.predict(values, num_threads=threads)
+        rounds.append((time.monotonic() - clock, time.process_time() - cpu))
+    n_predicted = sum(len(values) for values in blocks)
+    scale = n_rows / n_predicted
     return {
-        "seconds": (time.monotonic() - clock) * scale, "cpu": (time.process_time() - cpu) * scale, "rows": n_rows,
-        "predicted": done, "features": values.shape[1], "trees": ranker.n_trees, "users": len(kept),
+        "seconds": median(seconds for seconds, _ in rounds) * scale, "cpu": median(used for _, used in rounds) * scale,
+        "rounds": [round(seconds * scale, 1) for seconds, _ in rounds], "rows": n_rows, "predicted": n_predicted,
+        "features": blocks[0].shape[1], "trees": ranker.n_trees, "users": n_users,
     }  # fmt: skip
 
 

@@ -39,7 +39,8 @@ def describe(results: dict[str, dict[str, Any]], *, n_users: int, n_items: int) 
         f"| **ratio** (goal {GOAL}) | **{ours[0] / bare[0]:.2f}** | **{ours[1] / bare[1]:.2f}** |\n",
         f"faiss searched {search['searched']:,} of {search['queries']:,} queries to depth {search['depth']} in"
         f" {search['probed_share']:.2%} of the cells; LightGBM predicted {predict['predicted']:,} of {predict['rows']:,} rows of"
-        f" {predict['features']} features; both times are multiplied up to all. faiss's index has the cells of the stage, with"
+        f" {predict['features']} features, the median of {len(predict['rounds'])} rounds that come to {min(predict['rounds'])} to"
+        f" {max(predict['rounds'])} s; both times are multiplied up to all. faiss's index has the cells of the stage, with"
         " 8 bits a number; the stage itself searches them by products of whole vectors. The stages' time holds more than the bare"
         " calls do: reading the warehouse, building the index, candidates of the users from whom the model is trained, gates."
         f" Training itself ({results['train']['seconds']:,.1f} s, {results['train']['cpu']:,.1f} CPU seconds) is in no sum.\n",

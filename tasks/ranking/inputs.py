@@ -181,22 +181,18 @@ def build_item_facts(
     popularity. O(rows log rows).
     """
     confidence = topics.group_by("item_id").agg(pl.col("share").max().alias("confidence"))
-    counted = interactions if "n" in interactions.columns else count_choices(interactions)
-    values = counted.group_by("item_id").agg(
-        pl.col("n").sum(), pl.col("total").sum(), pl.col("n_values").sum().alias("known")
-    )
     ids = pl.DataFrame({"item_id": catalog.item_ids})
-    aligned = ids.join(confidence, on="item_id", how="left", maintain_order="left").join(
-        values, on="item_id", how="left", maintain_order="left"
+    aligned = ids.join(confidence, on="item_id", how="left", maintain_order="left")
+    choices = _known_choices(
+        catalog.item_ids, interactions if "n" in interactions.columns else count_choices(interactions)
     )
-    daily, first_age = _count_days(catalog.item_ids, counted)
-    known = aligned["known"].fill_null(0).to_numpy().astype(np.float64)
-    total = aligned["total"].fill_null(0.0).to_numpy().astype(np.float64)
+    daily, first_age = _count_days(choices, n_items=len(ids))
+    n_choices, known, total = (_sum_by_item(choices, name, n_items=len(ids)) for name in ("n", "n_values", "total"))
     labels = build_labels(catalog.item_ids, topics)
     mean = total.sum() / known.sum() if known.sum() else np.nan
     lengths = pl.Series(catalog.texts, dtype=pl.String).str.len_chars().cast(pl.Float64).to_numpy()
     return ItemFacts(
-        n_interactions=aligned["n"].fill_null(0).to_numpy().astype(np.float64),
+        n_interactions=n_choices,
         mean_value=(total + PRIOR_VALUES * mean) / (known + PRIOR_VALUES),
         label_confidence=aligned["confidence"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
         topics=labels,
@@ -241,18 +237,35 @@ def _build_words(item_ids: pl.Series, words: pl.DataFrame) -> dict[str, LabelMat
     return {kind: build_labels(item_ids, rows) for kind, rows in sorted(labels.items())}
 
 
-def _count_days(item_ids: pl.Series, counted: pl.DataFrame) -> tuple[sparse.csr_matrix | None, FloatVector]:
-    """daily and first_age of ItemFacts, of what count_choices gives."""
+def _known_choices(item_ids: pl.Series, counted: pl.DataFrame) -> pl.DataFrame:
+    """counted (see count_choices) with the positions of its items as the column item, without those of other items."""
+    # Rows of an item lie together as a rule: only one of them is looked up.
+    runs = counted["item_id"].rle().struct
     positions = pl.DataFrame({"item_id": item_ids, "item": np.arange(len(item_ids))})
-    dated = counted.filter(pl.col("day").is_not_null()).select("item_id", "day", "n", "age_days")
-    rows = dated.join(positions, on="item_id").select("item", "day", "n", "age_days")
+    asked = runs.field("value").alias("item_id").to_frame()
+    places = asked.join(positions, on="item_id", how="left", maintain_order="left")["item"].fill_null(-1).to_numpy()
+    items = np.repeat(places, runs.field("len").to_numpy())
+    placed = counted.drop("item_id").with_columns(item=pl.Series(items, dtype=pl.Int64))
+    return placed if (items >= 0).all() else placed.filter(pl.col("item") >= 0)
+
+
+def _sum_by_item(choices: pl.DataFrame, name: str, *, n_items: int) -> FloatVector:
+    """(n_items,) the sum of a column of _known_choices, in the order of its rows."""
+    weights = choices[name].cast(pl.Float64).to_numpy()
+    return np.bincount(choices["item"].to_numpy(), weights=weights, minlength=n_items)
+
+
+def _count_days(choices: pl.DataFrame, *, n_items: int) -> tuple[sparse.csr_matrix | None, FloatVector]:
+    """daily and first_age of ItemFacts, of what _known_choices gives."""
+    rows = choices if not choices["day"].null_count() else choices.filter(pl.col("day").is_not_null())
     if rows.is_empty():
-        return None, np.full(len(item_ids), np.nan)
+        return None, np.full(n_items, np.nan)
     items, days = rows["item"].to_numpy(), rows["day"].to_numpy()
-    shape = (len(item_ids), int(days.max()) + 1)
-    first_age = np.full(len(item_ids), -np.inf)
+    first_age = np.full(n_items, -np.inf)
     np.maximum.at(first_age, items, rows["age_days"].to_numpy())
-    daily = sparse.csr_matrix((rows["n"].cast(pl.Float64).to_numpy(), (items, days)), shape=shape)
+    daily = sparse.csr_matrix(
+        (rows["n"].cast(pl.Float64).to_numpy(), (items, days)), shape=(n_items, int(days.max()) + 1)
+    )
     return daily, np.where(np.isfinite(first_age), first_age, np.nan)
 
 
