@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from tasks.contracts.context import StepContext
@@ -101,11 +102,14 @@ def load_ranking_kit(warehouse: Warehouse, context: StepContext, ranker: Trained
 
 def _parts(warehouse: Warehouse, context: StepContext, paths: Sequence[Path]) -> Iterator[RankingPart]:
     for path in paths:
-        candidates = pl.read_parquet(path)
-        ids = candidates["user_id"].rle().struct.field("value").unique().sort().to_list()
+        ids = (
+            pl.read_parquet(path, columns=["user_id"])["user_id"].rle().struct.field("value").unique().sort().to_list()
+        )
         users = read_shard_inputs(warehouse, context, user_ids=ids, fold=None)
         rows = warehouse.query("queries/shard_interests", user_space=context.catalog.user_space, user_ids=ids)
-        yield RankingPart(users, candidates, dict(zip(rows["user_id"], rows["interests"].to_list(), strict=True)))
+        interests = dict(zip(rows["user_id"], rows["interests"].to_list(), strict=True))
+        # The file as it is: who scores the shard reads it, not the one process that hands out all of them.
+        yield RankingPart(users, np.fromfile(path, dtype=np.uint8), interests)
 
 
 def _shortfalls(told: Mapping[str, int], top_n: int) -> list[str]:

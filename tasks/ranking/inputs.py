@@ -252,7 +252,7 @@ def _known_choices(item_ids: pl.Series, counted: pl.DataFrame) -> pl.DataFrame:
 def _sum_by_item(choices: pl.DataFrame, name: str, *, n_items: int) -> FloatVector:
     """(n_items,) the sum of a column of _known_choices, in the order of its rows."""
     weights = choices[name].cast(pl.Float64).to_numpy()
-    return np.bincount(choices["item"].to_numpy(), weights=weights, minlength=n_items)
+    return np.asarray(np.bincount(choices["item"].to_numpy(), weights=weights, minlength=n_items), dtype=np.float64)
 
 
 def _count_days(choices: pl.DataFrame, *, n_items: int) -> tuple[sparse.csr_matrix | None, FloatVector]:

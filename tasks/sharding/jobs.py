@@ -5,11 +5,14 @@ The same functions run in this process and on workers, which know them by the na
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.contracts.recommending import CandidatesConfig, RecommendConfig, RuleConfig
 from tasks.loading.shard_inputs import ShardInputs, build_shard
@@ -75,10 +78,10 @@ class RankingKit:
 
 @dataclass(frozen=True)
 class RankingPart:
-    """Some users and their candidates; interests: what they say, by user."""
+    """Some users and their candidates: the bytes of the Parquet file in which they lie; interests: what users say, by user."""
 
     users: ShardInputs
-    candidates: pl.DataFrame
+    candidates: NDArray[np.uint8]
     interests: Mapping[object, Sequence[str]] = field(default_factory=dict)
 
 
@@ -107,11 +110,12 @@ def retrieve(kit: RetrievalKit, part: RetrievalPart) -> MadeShard:
 def rank(kit: RankingKit, part: RankingPart) -> MadeShard:
     """The lists of some users: COLUMNS, by user and rank. Facts: candidates, short (lists), unfilled (slots)."""
     shard = build_shard(part.users, kit.index, half_life_days=kit.half_life_days)
-    item_rows = kit.index.locate(part.candidates["item_id"])
-    placed = place_pairs(part.candidates, user_ids=shard.user_ids, item_rows=item_rows)
+    candidates = pl.read_parquet(io.BytesIO(part.candidates.data))
+    item_rows = kit.index.locate(candidates["item_id"])
+    placed = place_pairs(candidates, user_ids=shard.user_ids, item_rows=item_rows)
     arranged = _arrange(kit, placed, shard)
-    facts = {"candidates": part.candidates.height, "short": arranged.n_short, "unfilled": arranged.n_unfilled}
-    return MadeShard(_explain(kit, part, arranged.frame, shard), facts)
+    facts = {"candidates": candidates.height, "short": arranged.n_short, "unfilled": arranged.n_unfilled}
+    return MadeShard(_explain(kit, candidates, arranged.frame, shard, part.interests), facts)
 
 
 def _with_truth(kit: RetrievalKit, part: RetrievalPart, shard: UserShard, found: CandidateShard) -> pl.DataFrame:
@@ -146,8 +150,13 @@ def _arrange(kit: RankingKit, candidates: pl.DataFrame, shard: UserShard) -> Arr
     )
 
 
-def _explain(kit: RankingKit, part: RankingPart, lists: pl.DataFrame, shard: UserShard) -> pl.DataFrame:
-    candidates = part.candidates
+def _explain(
+    kit: RankingKit,
+    candidates: pl.DataFrame,
+    lists: pl.DataFrame,
+    shard: UserShard,
+    interests: Mapping[object, Sequence[str]],
+) -> pl.DataFrame:
     found = [name for name in candidates.columns if name.endswith("_rank") and name != "fused_rank"]
     extra = [name for name in OPTIONAL if name in candidates.columns and name not in (*found, "propensity")]
     top = lists.hstack(candidates.select(*found, *extra)[lists["candidate_row"]])
@@ -156,7 +165,7 @@ def _explain(kit: RankingKit, part: RankingPart, lists: pl.DataFrame, shard: Use
         catalog=kit.index,
         shard=shard,
         facts=kit.facts,
-        interests=part.interests,
+        interests=interests,
         aspects=_aspects(kit, top),
         as_of=kit.as_of_end,
     )
