@@ -6,7 +6,7 @@ Makes a warehouse (benchmarks/million_data.py) with the catalog file of benchmar
 candidates, train, score and publish (with its gate), verifies, and then makes the bare calls on the same arrays: faiss's
 search of the same queries in the same index, LightGBM's predict of as many rows by the same model, pyarrow's write of the
 published rows. Every part is a process of its own, so that its peak memory is its own. A million by a million takes about
-two hours on two cores and 25 GB of disk; --small (10,000 by 20,000) four minutes. --folder keeps what was made, and a part
+25 minutes on two cores and 25 GB of disk; --small (10,000 by 20,000) four minutes. --folder keeps what was made, and a part
 that is done is not made again.
 """
 
