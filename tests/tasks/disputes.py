@@ -9,21 +9,15 @@ import duckdb
 import pytest
 
 from tasks.labelers.protocol import ItemText, Reply, ScoredTopic, Task, TopicAnswer
-from tests.night import WORDS, Nights
-from tests.scripted_labeler import ScriptedLabeler
+from tests.night import Nights
+from tests.tasks.staff import TOPICS, Reader
 from warehouse.connection import DATABASE
 
-TOPICS = list(WORDS)
 EVIL = "</svg><script>alert('x')</script>\" onload=\"y"
 
 
-class Reader(ScriptedLabeler):
+class Disputant(Reader):
     """Files an item under its topic, every `wrong_every`th under the next one; surer of what is right where it says so."""
-
-    def __init__(self, name: str, *, wrong_every: int = 10**9) -> None:
-        super().__init__()
-        self.name = name
-        self.wrong_every = wrong_every
 
     def fingerprint(self, task: Task) -> str:
         return f"{self.name}-{task}-{self.version}"
@@ -37,11 +31,11 @@ class Reader(ScriptedLabeler):
             yield self._reply("topics", item.key, TopicAnswer(scores, f"{self.name} read {EVIL}"), item.text)
 
 
-def hire_two(patched: pytest.MonkeyPatch) -> dict[str, Reader]:
+def hire_two(patched: pytest.MonkeyPatch) -> dict[str, Disputant]:
     """Two labelers by the names that a catalog file gives them; the second is wrong on items 4, 9, 14, ..."""
-    known = {"openai:one": Reader("one"), "openai:two": Reader("two", wrong_every=5)}
+    known = {"openai:one": Disputant("one"), "openai:two": Disputant("two", wrong_every=5)}
 
-    def make(task: Task, context: Any, warehouse: Any, *, wanted: str | None = None, **more: Any) -> Reader:
+    def make(task: Task, context: Any, warehouse: Any, *, wanted: str | None = None, **more: Any) -> Disputant:
         return known[wanted or context.catalog.labelers.panel(task)[0]]
 
     patched.setattr("tasks.labeling.build.make_labeler", make)

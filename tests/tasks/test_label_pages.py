@@ -17,7 +17,7 @@ from tasks.label_pages import read_page, write_label_pages
 from tasks.reporting.page import Page, TaskView
 from tests.night import Nights, SmallCatalog
 from tests.scripted_labeler import ScriptedLabeler
-from tests.tasks.disputes import EVIL, TOPICS, Reader, hire_two, plant_gold
+from tests.tasks.disputes import EVIL, TOPICS, Disputant, hire_two, plant_gold
 from warehouse.clock import utc_now
 from warehouse.connection import DATABASE
 from warehouse.errors import WarehouseError
@@ -26,7 +26,7 @@ START = ("ingest", "embed")
 
 
 @pytest.fixture
-def staff(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reader]:
+def staff(monkeypatch: pytest.MonkeyPatch) -> dict[str, Disputant]:
     """Two labelers, the second of whom is wrong on every fifth item."""
     return hire_two(monkeypatch)
 
@@ -40,7 +40,7 @@ def topics(nights: Nights, catalog: SmallCatalog) -> TaskView:
 
 
 @pytest.fixture
-def panel(nights: Nights, catalog: SmallCatalog, staff: dict[str, Reader]) -> Nights:
+def panel(nights: Nights, catalog: SmallCatalog, staff: dict[str, Disputant]) -> Nights:
     """A night of two labelers."""
     catalog.head = '[labelers]\ntopics = ["openai:one", "openai:two"]\n[combine]\nmethod = "majority"'
     for item in catalog.items.values():
@@ -93,7 +93,7 @@ def test_page_can_not_be_broken_out_of(panel: Nights, catalog: SmallCatalog) -> 
 
 
 def test_cascade_is_shown_and_a_persons_own_word_is_not_held_against_it(
-    nights: Nights, catalog: SmallCatalog, staff: dict[str, Reader]
+    nights: Nights, catalog: SmallCatalog, staff: dict[str, Disputant]
 ) -> None:
     catalog.head = (
         '[labelers]\ntopics = "openai:two"\n[cascade]\nstrong = "openai:one"\nstrong_share = 0.5\naudit_share = 0.3'
@@ -167,7 +167,7 @@ def test_task_that_nobody_has_answered_says_what_to_run(nights: Nights, catalog:
 
 
 def test_labeler_that_only_fails_is_shown_with_its_dead_letters(
-    nights: Nights, catalog: SmallCatalog, staff: dict[str, Reader]
+    nights: Nights, catalog: SmallCatalog, staff: dict[str, Disputant]
 ) -> None:
     catalog.head = '[labelers]\ntopics = "openai:one"'
     staff["openai:one"].broken = {""}
@@ -183,7 +183,7 @@ def test_without_a_warehouse_the_first_command_is_named(tmp_path: Path, catalog:
 
 
 @pytest.fixture
-def two_guidelines(nights: Nights, catalog: SmallCatalog, staff: dict[str, Reader]) -> Nights:
+def two_guidelines(nights: Nights, catalog: SmallCatalog, staff: dict[str, Disputant]) -> Nights:
     """The same labeler under an old guideline, wrong on every fifth item, and under a new one."""
     catalog.head = '[labelers]\ntopics = "openai:two"'
     nights.run(*START, "topics")
