@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import lightgbm as lgb
 import numpy as np
@@ -21,6 +22,7 @@ from tasks.contracts.recommending import RankingConfig
 from tasks.ranking.feature_table import DIRECTIONS
 from tasks.ranking.gains import NDCG_CUTOFF, check_grades, label_gains, query_keys
 from tasks.ranking.training_rows import drop_flat_queries
+from tasks.ranking.tree_scores import add_scores, read_trees
 
 Parameters = Mapping[str, float | int | str | bool]
 TRUNCATION = 3 * NDCG_CUTOFF
@@ -30,6 +32,11 @@ TRUNCATION = 3 * NDCG_CUTOFF
 SPLITS = "split_feature="
 """What stands before the features of a tree's splits in LightGBM's text."""
 BLOCK_ROWS = 8192
+COMPILED_FROM = 20_000_000
+"""Rows times trees of a shard: LightGBM takes a third of a second for so many."""
+
+Scorer = Callable[[NDArray[np.float32], NDArray[np.float64]], None]
+"""Adds the scores of values (used features, rows) to a total (rows,)."""
 
 
 @dataclass(frozen=True)
@@ -148,38 +155,52 @@ def predict(texts: tuple[str, ...], values: NDArray[np.float32], *, n_threads: i
 
 def used_features(texts: tuple[str, ...], names: tuple[str, ...]) -> frozenset[str]:
     """The names of those features by which a tree of the models splits; the others can have any value."""
+    return frozenset(names[place] for place in _used_places(texts))
+
+
+@lru_cache(maxsize=8)
+def _used_places(texts: tuple[str, ...]) -> tuple[int, ...]:
     lines = (line for text in texts for line in text.splitlines() if line.startswith(SPLITS))
-    return frozenset(names[int(place)] for line in lines for place in line.removeprefix(SPLITS).split())
+    return tuple(sorted({int(place) for line in lines for place in line.removeprefix(SPLITS).split()}))
 
 
 def predict_columns(
-    texts: tuple[str, ...],
-    columns: Mapping[str, NDArray[np.float64]],
-    names: tuple[str, ...],
-    *,
-    n_rows: int,
-    sort_by: str | None = None,
+    texts: tuple[str, ...], columns: Mapping[str, NDArray[np.float64]], names: tuple[str, ...], *, n_rows: int
 ) -> NDArray[np.float64]:
-    """What predict gives for the matrix of the columns, on one thread: a block of rows at a time, so that it stays in the
-    processor's cache. names: all features, in the models' order. columns: at least used_features. sort_by: a column by which
-    the trees often split; rows that lie in its order go the same ways through them, which the processor foresees.
-    O(rows * trees).
+    """What predict gives for the matrix of the columns, to the last bit, on one thread: a block of rows at a time, so that it
+    stays in the processor's cache. names: all features, in the models' order. columns: at least used_features. From
+    COMPILED_FROM on by tree_scores, where what that has to compile is soon made up for. O(rows * trees).
     """
-    total, boosters = np.zeros(n_rows), [lgb.Booster(model_str=text) for text in texts]
-    used = used_features(texts, names)
-    places = [place for place, name in enumerate(names) if name in used]
-    values = np.zeros((min(n_rows, BLOCK_ROWS), len(names)), dtype=np.float32)
+    places = _used_places(texts)
+    n_trees = sum(text.count("\nTree=") for text in texts)
+    total = np.zeros((len(texts), n_rows))
+    is_compiled = n_rows * n_trees >= COMPILED_FROM
+    scorers = [_compiled(text, places) if is_compiled else _by_lightgbm(text, places, len(names)) for text in texts]
+    values = np.empty((len(places), min(n_rows, BLOCK_ROWS)), dtype=np.float32)
     for start in range(0, n_rows, BLOCK_ROWS):
         block = slice(start, min(start + BLOCK_ROWS, n_rows))
-        leading = columns.get(sort_by or "")
-        order = np.arange(block.stop - start) if leading is None else np.argsort(leading[block])
-        held = np.empty((len(places), len(order)), dtype=np.float32)
+        held = values[:, : block.stop - start]
         for row, place in enumerate(places):
             held[row] = columns[names[place]][block]
-        values[: len(order), places] = held[:, order].T
-        for booster in boosters:
-            total[start + order] += booster.predict(values[: len(order)], num_threads=1)
-    return total / max(1, len(texts))
+        for add, found in zip(scorers, total, strict=True):
+            add(held, found[block])
+    return sum(total, np.zeros(n_rows)) / max(1, len(texts))
+
+
+def _compiled(text: str, places: tuple[int, ...]) -> Scorer:
+    trees = read_trees(text, places)
+    return lambda values, total: add_scores(trees, values, total)
+
+
+def _by_lightgbm(text: str, places: tuple[int, ...], n_features: int) -> Scorer:
+    booster = lgb.Booster(model_str=text)
+
+    def add(values: NDArray[np.float32], total: NDArray[np.float64]) -> None:
+        rows = np.zeros((values.shape[1], n_features), dtype=np.float32)
+        rows[:, places] = values.T
+        total += booster.predict(rows, num_threads=1)
+
+    return add
 
 
 def predict_contributions(

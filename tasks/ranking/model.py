@@ -144,8 +144,7 @@ def score_columns(
 ) -> NDArray[np.float64]:
     """score_rows of features as they are computed, of which those that no tree asks for may be missing (see used_by)."""
     check_names(columns, tuple(sorted(used_by(ranker))))
-    most_important = next(iter(ranker.importances), None)
-    return predict_columns(ranker.model_texts, columns, ranker.feature_names, n_rows=n_rows, sort_by=most_important)
+    return predict_columns(ranker.model_texts, columns, ranker.feature_names, n_rows=n_rows)
 
 
 def dump_ranker(ranker: TrainedRanker) -> str:
