@@ -127,39 +127,30 @@ class ApproximateSearch:
 
     def _search_block(self, queries: FloatMatrix, rows: IntVector, wanted: IntVector, cells: IntVector) -> Near:
         """What is near the queries of some rows, in their order, of those in their cells (rows, probes)."""
-        scores, firsts = self._score_cells(queries, rows, cells)
-        members, n_visits = self._cells.members, cells.shape[1]
-        starts, sizes = self._cells.starts[cells.ravel()].tolist(), self._cells.sizes[cells.ravel()].tolist()
-        begins = firsts.ravel().tolist()
-        items, worth = list[IntVector](), list[FloatMatrix]()
-        for first, n in zip(range(0, len(begins), n_visits), wanted.tolist(), strict=True):
-            visits = range(first, first + n_visits)
-            mine = np.concatenate([scores[begins[visit] : begins[visit] + sizes[visit]] for visit in visits])
-            found = np.concatenate([members[starts[visit] : starts[visit] + sizes[visit]] for visit in visits])
-            if len(mine) > n:
-                # Off by the last bits, those at the end of the list and one that ties with it both stay.
-                mine_last = len(mine) - n
-                near = (mine >= np.partition(mine, mine_last)[mine_last] - 2 * TIE_SLACK).nonzero()[0]
-                mine, found = mine[near], found[near]
-            items.append(found)
-            worth.append(mine)
-        owners = np.repeat(rows, [len(found) for found in items])
-        slack = np.full(len(owners), TIE_SLACK, dtype=np.float32)
-        return Near(owners, np.concatenate(items), np.concatenate(worth), slack)
+        from tasks.retrieval.cell_kernel import find_least, take_nearest
+
+        scores, begins = self._score_cells(queries, rows, cells)
+        sizes, least, counts = self._cells.sizes[cells], np.empty(len(rows), np.float32), np.empty(len(rows), np.int64)
+        # Off by the last bits, those at the end of the list and one that ties with it both stay.
+        find_least(scores, begins, sizes, wanted, np.float32(2 * TIE_SLACK), least, counts)
+        items, worth = np.empty(counts.sum(), np.int64), np.empty(counts.sum(), np.float32)
+        take_nearest(scores, begins, sizes, cells, self._cells.members, self._cells.starts, least, items, worth)
+        slack = np.full(len(items), TIE_SLACK, dtype=np.float32)
+        return Near(np.repeat(rows, counts), items, worth, slack)
 
     def _score_cells(self, queries: FloatMatrix, rows: IntVector, cells: IntVector) -> tuple[FloatMatrix, IntVector]:
         """Each query's products with its cells' members, end to end by cell; and (rows, probes) where a visit's begin."""
+        from tasks.retrieval.cell_kernel import score_turns
+
         visits = np.argsort(cells, axis=None, kind="stable")
         visited, asked = cells.ravel()[visits], rows[visits // cells.shape[1]]
         ends = np.cumsum(self._cells.sizes[visited])
         begins = ends - self._cells.sizes[visited]
         scores = np.empty(int(ends[-1]), dtype=np.float32)
-        turns = run_starts(visited)
-        for first, stop in zip(turns.tolist(), [*turns[1:].tolist(), len(visited)], strict=True):
-            cell = visited[first]
-            members = self._cells.members[self._cells.starts[cell] : self._cells.starts[cell + 1]]
-            out = scores[begins[first] : ends[stop - 1]].reshape(stop - first, len(members))
-            np.matmul(queries[asked[first:stop]], self._all[members].T, out=out)
+        turns = np.r_[run_starts(visited), len(visited)]
+        score_turns(
+            queries, asked, turns, visited, begins, self._cells.members, self._cells.starts, self._all, scores
+        )
         firsts = np.empty(cells.size, dtype=np.int64)
         firsts[visits] = begins
         return scores, firsts.reshape(cells.shape)
