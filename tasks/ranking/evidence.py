@@ -16,7 +16,7 @@ import polars as pl
 
 from tasks.ranking.affinity import user_shares
 from tasks.ranking.features import EPOCH, SECONDS_A_DAY
-from tasks.ranking.history_features import DECIMALS, dots_by_user, newest_entries
+from tasks.ranking.history_features import compare_histories, newest_entries
 from tasks.ranking.inputs import (
     BoolVector,
     CatalogArrays,
@@ -28,7 +28,7 @@ from tasks.ranking.inputs import (
 )
 from tasks.ranking.item_counts import share_at_most
 from tasks.ranking.pair_places import locate_pairs
-from tasks.ranking.pair_runs import find_runs, look_up
+from tasks.ranking.pair_runs import look_up
 
 WORD = re.compile(r"\w\w+")
 OPTIONAL = ("aspect", "aspects_score", "relation", "related_item", "propensity", "recent_popularity_rank")
@@ -239,17 +239,11 @@ class EvidenceFinder:
 
 def nearest_liked(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) -> tuple[IntVector, FloatVector]:
     """For each pair the liked entry of the user's NEWEST that lies nearest to the item, and the cosine; -1 and NaN for none."""
-    found, cosines = np.full(len(rows), -1), np.full(len(rows), np.nan)
     users, entries = newest_entries(shard)
     is_liked = shard.history_weights[entries] > 0
-    users, entries = users[is_liked], entries[is_liked]
-    runs = find_runs(rows.users)
-    for pairs, mine, dots in dots_by_user(shard, catalog, rows, runs, users=users, entries=entries):
-        rounded = np.round(dots.astype(np.float64), DECIMALS)
-        nearest = rounded.argmax(axis=1)
-        found[pairs], cosines[pairs] = mine[nearest], rounded[np.arange(len(pairs)), nearest]
+    found = compare_histories(shard, catalog, rows, users=users[is_liked], entries=entries[is_liked])
     has_vector = catalog.has_vector[rows.items]
-    return np.where(has_vector, found, -1), np.where(has_vector, cosines, np.nan)
+    return np.where(has_vector, found.nearest, -1), np.where(has_vector, found.best, np.nan)
 
 
 def _near_aspects(told: pl.DataFrame) -> pl.Series:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from tasks.ranking.inputs import (
     BoolVector,
     CatalogArrays,
-    FloatMatrix,
     FloatVector,
     IntVector,
     PairRows,
     ShardArrays,
 )
-from tasks.ranking.pair_runs import UserRuns, find_runs
+from tasks.ranking.pair_runs import find_runs
 
 NEWEST = 100
 """History entries of a user that are compared with each candidate."""
 
 DECIMALS = 6
+
+COMPILED_ITEMS = 100_000
+"""Of the catalog, not of the shard: what is compared by a product here is nowhere in the night compared by the loop."""
 
 COSINE_NAMES = ("history_max_cosine", "history_mean_cosine", "disliked_max_cosine")
 
@@ -30,18 +32,15 @@ def history_cosines(shard: ShardArrays, catalog: CatalogArrays, rows: PairRows) 
 
     NaN where there is nothing to compare. O(pairs * min(history, NEWEST) * d); memory O(pairs), and one user's cosines.
     """
-    found = {name: np.full(len(rows), np.nan) for name in COSINE_NAMES}
     users, entries = newest_entries(shard)
     has_vector = _has_vector(shard, catalog, entries)
     users, entries = users[has_vector], entries[has_vector]
     is_liked = shard.history_weights[entries] > 0
-    runs = find_runs(rows.users)
-    for chosen, names_of in ((is_liked, COSINE_NAMES[:2]), (~is_liked, COSINE_NAMES[2:])):
-        for places, best, mean in _compare(shard, catalog, rows, runs, users[chosen], entries[chosen]):
-            for name, values in zip(names_of, (best, mean), strict=False):
-                found[name][places] = values
+    liked = compare_histories(shard, catalog, rows, users=users[is_liked], entries=entries[is_liked])
+    disliked = compare_histories(shard, catalog, rows, users=users[~is_liked], entries=entries[~is_liked])
+    found = (liked.best, np.round(liked.mean, DECIMALS), disliked.best)
     has_cosine = catalog.has_vector[rows.items]
-    return {name: np.where(has_cosine, np.round(values, DECIMALS), np.nan) for name, values in found.items()}
+    return {name: np.where(has_cosine, values, np.nan) for name, values in zip(COSINE_NAMES, found, strict=True)}
 
 
 def _has_vector(shard: ShardArrays, catalog: CatalogArrays, entries: IntVector) -> BoolVector:
@@ -61,37 +60,47 @@ def newest_entries(shard: ShardArrays) -> tuple[IntVector, IntVector]:
     return users[kept], kept
 
 
-def _compare(
-    shard: ShardArrays, catalog: CatalogArrays, rows: PairRows, runs: UserRuns, users: IntVector, entries: IntVector
-) -> Iterator[tuple[IntVector, FloatVector, FloatVector]]:
-    """(pairs, their highest and their mean cosine with the user's entries), a user at a time."""
-    for places, mine, dots in dots_by_user(shard, catalog, rows, runs, users=users, entries=entries):
-        # Entry by entry: a row of pairs is added to another, which is faster than each pair on its own.
-        by_entry = np.ascontiguousarray(dots.T)
-        mean = np.add.reduce(by_entry, axis=0, dtype=np.float64) / len(mine)
-        yield places, by_entry.max(axis=0), mean
-
-
-def dots_by_user(
-    shard: ShardArrays,
-    catalog: CatalogArrays,
-    rows: PairRows,
-    runs: UserRuns,
-    *,
-    users: IntVector,
-    entries: IntVector,
-) -> Iterator[tuple[IntVector, IntVector, FloatMatrix]]:
-    """(pairs, history entries, their dots (pairs, entries)) of each user who has both. Entry i is user users[i]'s (ascending).
-
-    One product of two matrices a user: a shard's borders don't change a digit, and each item's vector is read once.
+@dataclass(frozen=True)
+class Comparison:
+    """Of each pair's item and the user's entries the highest cosine (rounded), the mean of all, and the first entry that has
+    the highest; NaN, NaN and -1 where there is nothing to compare.
     """
+
+    best: FloatVector
+    mean: FloatVector
+    nearest: IntVector
+
+
+def compare_histories(
+    shard: ShardArrays, catalog: CatalogArrays, rows: PairRows, *, users: IntVector, entries: IntVector
+) -> Comparison:
+    """Each pair with all entries of its user; entry i is user users[i]'s (ascending). A shard's borders change no digit.
+
+    One product of two matrices a user; in a catalog of COMPILED_ITEMS or more a compiled loop, which stops no other thread.
+    """
+    runs = find_runs(rows.users)
     firsts, stops = np.searchsorted(users, runs.users), np.searchsorted(users, runs.users, side="right")
-    bounds = (firsts, stops, runs.starts, runs.starts + runs.sizes)
-    for first, stop, start, end in zip(*(bound.tolist() for bound in bounds), strict=True):
-        if first < stop:
-            places, mine = runs.order[start:end], entries[first:stop]
-            history = shard.item_vectors[shard.history_rows[mine]]
-            yield places, mine, catalog.vectors[rows.items[places]] @ history.T
+    best, mean = np.full((2, len(rows)), np.nan)
+    nearest = np.full(len(rows), -1)
+    history_rows = shard.history_rows[entries]
+    if len(entries) and len(catalog.vectors) >= COMPILED_ITEMS:
+        from tasks.ranking.history_kernel import compare_runs
+
+        compare_runs(
+            catalog.vectors, rows.items, runs.order, runs.starts, runs.sizes, shard.item_vectors, history_rows, firsts, stops,
+            10.0**DECIMALS, best, mean, nearest,
+        )  # fmt: skip
+    else:
+        bounds = (firsts, stops, runs.starts, runs.starts + runs.sizes)
+        for first, stop, start, end in zip(*(bound.tolist() for bound in bounds), strict=True):
+            if first < stop:
+                pairs = runs.order[start:end]
+                # Entry by entry: a row of pairs is added to another, which is faster than each pair on its own.
+                dots = shard.item_vectors[history_rows[first:stop]] @ catalog.vectors[rows.items[pairs]].T
+                mean[pairs] = np.add.reduce(dots, axis=0, dtype=np.float64) / (stop - first)
+                rounded = np.round(dots.astype(np.float64), DECIMALS)
+                best[pairs], nearest[pairs] = rounded.max(axis=0), first + rounded.argmax(axis=0)
+    return Comparison(best, mean, np.where(nearest >= 0, entries[nearest] if len(entries) else -1, -1))
 
 
 def mean_over_liked(shard: ShardArrays, values: FloatVector) -> FloatVector:

@@ -148,9 +148,7 @@ class ApproximateSearch:
         begins = ends - self._cells.sizes[visited]
         scores = np.empty(int(ends[-1]), dtype=np.float32)
         turns = np.r_[run_starts(visited), len(visited)]
-        score_turns(
-            queries, asked, turns, visited, begins, self._cells.members, self._cells.starts, self._all, scores
-        )
+        score_turns(queries, asked, turns, visited, begins, self._cells.members, self._cells.starts, self._all, scores)
         firsts = np.empty(cells.size, dtype=np.int64)
         firsts[visits] = begins
         return scores, firsts.reshape(cells.shape)

@@ -14,7 +14,15 @@ ONE, HALF_BINS = np.float32(1), np.float32(BINS // 2)
 
 @compiled
 def score_turns(
-    queries: Any, asked: Any, turns: Any, visited: Any, begins: Any, members: Any, starts: Any, vectors: Any, scores: Any
+    queries: Any,
+    asked: Any,
+    turns: Any,
+    visited: Any,
+    begins: Any,
+    members: Any,
+    starts: Any,
+    vectors: Any,
+    scores: Any,
 ) -> None:
     """The products of queries[asked[i]] with the members of cell visited[i], from scores[begins[i]] on.
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from tasks.ranking import pair_runs, time_features
+from tasks.ranking import history_features, pair_runs, time_features
 from tasks.ranking.evidence import nearest_liked
 from tasks.ranking.history_features import history_cosines
 from tasks.ranking.inputs import PairRows
@@ -50,7 +50,9 @@ def history_of(shard, user, *, liked):
     return entries[(shard.history_weights[entries] > 0) == liked]
 
 
-def test_cosines_with_a_history_are_those_of_a_loop(drawn):
+@pytest.mark.parametrize("compiled_items", [0, 10**9])
+def test_cosines_with_a_history_are_those_of_a_loop(drawn, monkeypatch, compiled_items):
+    monkeypatch.setattr(history_features, "COMPILED_ITEMS", compiled_items)
     found = history_cosines(drawn.shard, drawn.catalog, drawn.rows)
     nearest, cosines = nearest_liked(drawn.shard, drawn.catalog, drawn.rows)
     for pair, (user, item) in enumerate(zip(drawn.rows.users, drawn.rows.items, strict=True)):

@@ -32,7 +32,12 @@ def grow(
     values[:, 1] = np.round(values[:, 1]) + 10 * by_category
     values[draw.random(4000) < missing, 2] = np.nan
     values[:, 4] = 1.0
-    aims = values[:, 0] * values[:, 1] + np.nan_to_num(values[:, 2], nan=2.0) ** 2 + values[:, 3] + 9 * by_category * (values[:, 1] == 11)
+    aims = (
+        values[:, 0] * values[:, 1]
+        + np.nan_to_num(values[:, 2], nan=2.0) ** 2
+        + values[:, 3]
+        + 9 * by_category * (values[:, 1] == 11)
+    )
     data = lgb.Dataset(values, aims, params={"verbosity": -1}, categorical_feature=[1] if by_category else "auto")
     settings = {"num_leaves": leaves, "min_data_in_leaf": 3, "verbosity": -1, "num_threads": 1, "seed": seed, **params}
     return lgb.train(settings, data, num_boost_round=rounds).model_to_string()
