@@ -19,6 +19,8 @@ from types import TracebackType
 
 import distributed
 
+from benchmarks.dask_cores import CoreShare
+
 START_SECONDS = 90
 BRIDGE = "njbridge"
 NETWORK = "10.213.7"
@@ -28,12 +30,15 @@ ROOT = Path(__file__).parents[1]
 class Cluster:
     """A scheduler, and workers that come and go; all are gone when the block ends.
 
-    folder holds logs and the workers' own files. Each worker has one thread and computes with one.
+    folder holds logs and the workers' own files. Each worker has one thread and computes with one; cores: the share of a core
+    that it is held to, None: what there is (see dask_cores).
     """
 
-    def __init__(self, folder: Path, *, in_namespaces: bool = False) -> None:
+    def __init__(self, folder: Path, *, in_namespaces: bool = False, cores: float | None = None) -> None:
         self.folder = folder
         self.in_namespaces = in_namespaces
+        self.cores = cores
+        self._shares: list[CoreShare] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._spaces: list[str] = []
@@ -75,6 +80,9 @@ class Cluster:
             host = join_bridge(space, number=self._n_workers)
             command += ["--host", host]
         self.workers[name] = self._start(name, command, space=space, environment=environment)
+        if self.cores is not None:
+            self._shares.append(CoreShare(f"nightjar-{os.getpid()}-{name}", self.cores))
+            self._shares[-1].hold(self.workers[name].pid)
         if wait:
             self._await(lambda: name in self.names(), f"worker {name}")
         return name
@@ -102,6 +110,8 @@ class Cluster:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        for share in self._shares:
+            share.remove()
         if self.in_namespaces:
             for space in self._spaces:
                 subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)

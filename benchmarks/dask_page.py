@@ -41,16 +41,19 @@ def write_report(found: Sequence[Timed], options: argparse.Namespace, target: Pa
     """The page of results."""
     runs = {run.name: run for run in found}
     here = found[0]
+    held = "" if options.cores is None else f"; each worker is held to {options.cores:g} of a core by the kernel"
+    flags = [f"--{name}" for name in ("small", "namespaces") if getattr(options, name)]
+    flags += [] if options.cores is None else [f"--cores {options.cores:g}"]
     places = "network namespaces, an address each" if options.namespaces else "processes on loopback"
     lines = [
         f"# The sharded stages on Dask workers: {places}",
         "",
-        f"Made by `python -m benchmarks.dask_workers{' --small' if options.small else ''}"
-        f"{' --namespaces' if options.namespaces else ''}` on {date.today()}: {options.users} users, {options.items} items,"
-        f" 384 dimensions, {TOTAL} candidates a user which a trained ranker scores, {options.shard_users} users a shard, and"
+        f"Made by `{' '.join(['python -m benchmarks.dask_workers', *flags])}` on {date.today()}: {options.users} users,"
+        f" {options.items} items, 384 dimensions, {TOTAL} candidates a user which a trained ranker scores,"
+        f" {options.shard_users} users a shard, and"
         f" {options.texts} texts that are embedded and enriched; Python {platform.python_version()}, NumPy {np.__version__},"
         f" Polars {pl.__version__}, distributed {distributed.__version__}, {platform.machine()}, 2 cores which the coordinator,"
-        f" the scheduler and the workers share; a worker has one thread. Load of the machine before: {options.load:.1f}.",
+        f" the scheduler and the workers share; a worker has one thread{held}. Load of the machine before: {options.load:.1f}.",
         "",
         f"| run | {' | '.join(f'{stage} s' for stage in here.seconds)} | all s | of that shards s | CPU s of the coordinator |"
         " CPU s of each worker | the same as here | shards by worker |",

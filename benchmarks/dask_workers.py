@@ -1,13 +1,16 @@
 """The sharded stages on a real Dask cluster: the same rows as here, two workers against one, a worker killed, one that joins late.
 
-    python -m benchmarks.dask_workers [--small] [--namespaces] [--once] [--users N] [--items N] [--texts N] [--out FILE]
+    python -m benchmarks.dask_workers [--small] [--namespaces] [--cores SHARE] [--once] [--users N] [--items N]
+        [--texts N] [--out FILE]
 
 Makes a catalog of clustered vectors (benchmarks/million_data.py), with a ranker that is trained on it, and one of generated
 texts (benchmarks/topics_items.py) in temporary warehouses, runs enrich over the texts (which embeds them too), and candidates,
 score and publish over the other, here and on workers of one thread each (processes on loopback, or each in a network namespace
 with its own address, which needs root and iproute2), and compares the shards' bytes, the labels' and the published rows.
-Candidates a user and users a shard are as they are by default. Takes about 25 minutes on two quiet cores, with --small about 4;
-needs 6 GiB of memory and 4 GB of disk, and leaves nothing behind.
+Candidates a user and users a shard are as they are by default. --cores holds each worker to that share of a core, which needs
+root: with 0.5, two workers and the coordinator have at once on two cores what each has alone, as on machines of their own. Takes
+about 20 minutes on two quiet cores, with --small about 4, with --cores 0.5 twice that; needs 6 GiB of memory and 4 GB of disk,
+and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import polars as pl
 import psutil
 
 from benchmarks.dask_cluster import Cluster, why_no_namespaces
+from benchmarks.dask_cores import why_no_shares
 from benchmarks.dask_page import Timed, write_report
 from benchmarks.million_catalog import make_catalog, make_context
 from benchmarks.million_data import fill
@@ -191,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--namespaces", action="store_true")
+    parser.add_argument("--cores", type=float)
     parser.add_argument("--once", action="store_true", help="one worker, and nothing is compared but the bytes")
     parser.add_argument("--users", type=int)
     parser.add_argument("--items", type=int)
@@ -203,7 +208,9 @@ def main() -> None:
     options.load = os.getloadavg()[0]
     options.shard_users = 200 if options.small else StepContext.shard_users
     name = "dask_namespaces.md" if options.namespaces else "dask_workers.md"
+    name = name if options.cores is None else name.replace(".md", "_held.md")
     reason = why_no_namespaces() if options.namespaces else ""
+    reason = reason or ("" if options.cores is None else why_no_shares())
     if reason:
         raise SystemExit(reason)
     with tempfile.TemporaryDirectory(prefix="nightjar-dask-") as folder:
@@ -213,7 +220,7 @@ def main() -> None:
         fill_warehouse(Path(folder) / "texts", n_items=options.texts)
         texts = StepContext("r0", make_library(), Path(folder) / "texts", context.as_of)
         _train(replace(context, run_id="r0"))
-        with Cluster(Path(folder) / "cluster", in_namespaces=options.namespaces) as cluster:
+        with Cluster(Path(folder) / "cluster", in_namespaces=options.namespaces, cores=options.cores) as cluster:
             bench = Bench(context, texts, cluster, Path(folder) / "shared")
             measure(bench, is_once=options.once)
             write_report(bench.runs, options, options.out or RESULTS.with_name(name))
