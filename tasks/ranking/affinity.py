@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from tasks.ranking.inputs import FloatVector, ItemFacts, LabelMatrix, PairRows, ShardArrays
-from tasks.ranking.pair_runs import LabelEntries, find_entries, look_up
+from tasks.ranking.inputs import (
+    BoolVector,
+    FloatVector,
+    IntVector,
+    ItemFacts,
+    LabelMatrix,
+    PairRows,
+    ShardArrays,
+)
+from tasks.ranking.pair_runs import DENSE_CELLS, find_entries, look_up, sum_entries
 
 LIFT_PRIOR = 0.02
 """Added to both shares of a lift, so that a label of few choices says little."""
@@ -34,42 +42,48 @@ def user_shares(shard: ShardArrays, labels: LabelMatrix) -> sparse.csr_matrix:
 
 
 def label_affinity(shares: sparse.csr_matrix, labels: LabelMatrix, rows: PairRows) -> FloatVector:
-    """share_affinity of the pairs. O(pairs * labels)."""
-    entries = find_entries(labels.shares, rows)
-    return share_affinity(shares, entries, look_up(shares, rows.users[entries.pairs], entries.columns), rows)
-
-
-def share_affinity(shares: sparse.csr_matrix, entries: LabelEntries, held: FloatVector, rows: PairRows) -> FloatVector:
     """sum over labels of user share * item share, in [0, 1]; NaN where user or item has no label.
 
-    shares: (u, l). entries: the labels of each pair's item, held: of each of them the user's share.
+    shares: (u, l). O(pairs * labels).
     """
-    affinity = np.round(entries.sum_up(entries.shares * held), DECIMALS)
-    has_both = (np.diff(shares.indptr) > 0)[rows.users] & entries.has_any()
-    return np.where(has_both, affinity, np.nan)
-
-
-def share_lift(
-    shares: sparse.csr_matrix, entries: LabelEntries, held: FloatVector, rows: PairRows, *, overall: FloatVector
-) -> FloatVector:
-    """Mean over the item's labels of log(user's share / share of all choices), both drawn to each other by LIFT_PRIOR.
-
-    NaN where user or item has no label. Unlike the affinity it does not grow with a label that everybody chooses.
-    overall: (l,) of choices_by_label; the others as in share_affinity.
-    """
-    lifts = np.log((held + LIFT_PRIOR) / (overall[entries.columns] + LIFT_PRIOR))
-    found, sizes = entries.sum_up(entries.shares * lifts), entries.sum_up(entries.shares)
-    has_both = (np.diff(shares.indptr) > 0)[rows.users] & (sizes > 0)
-    return np.where(has_both, np.round(found / np.where(sizes > 0, sizes, 1.0), DECIMALS), np.nan)
+    affinity = np.round(_sum_over_labels(labels.shares, rows, shares, None), DECIMALS)
+    return np.where(_has_labels(shares, rows.users) & _has_labels(labels.shares, rows.items), affinity, np.nan)
 
 
 def label_lift(
     shares: sparse.csr_matrix, labels: LabelMatrix, n_interactions: FloatVector, rows: PairRows
 ) -> FloatVector:
-    """share_lift of the pairs. n_interactions: (n,). O(entries of labels + pairs * labels)."""
-    entries = find_entries(labels.shares, rows)
+    """Mean over the item's labels of log(user's share / share of all choices), both drawn to each other by LIFT_PRIOR.
+
+    NaN where user or item has no label. Unlike the affinity it does not grow with a label that everybody chooses.
+    shares: (u, l). n_interactions: (n,). O(entries of labels + users * labels + pairs * labels).
+    """
+    found = _sum_over_labels(labels.shares, rows, shares, choices_by_label(labels, n_interactions))
+    everybody = PairRows(np.zeros(len(rows), dtype=np.int64), rows.items)
+    sizes = sum_entries(labels.shares, everybody, np.ones((1, labels.shares.shape[1])))
+    has_both = _has_labels(shares, rows.users) & (sizes > 0)
+    return np.where(has_both, np.round(found / np.where(sizes > 0, sizes, 1.0), DECIMALS), np.nan)
+
+
+def _sum_over_labels(
+    labels: sparse.csr_matrix, rows: PairRows, shares: sparse.csr_matrix, overall: FloatVector | None
+) -> FloatVector:
+    """For each pair the sum over the item's labels of its share times the user's; with overall (l,): times the log of what the
+    user's share is of that.
+    """
+
+    def compare(held: FloatVector, usual: FloatVector | None) -> FloatVector:
+        return held if usual is None else np.log((held + LIFT_PRIOR) / (usual + LIFT_PRIOR))
+
+    if shares.shape[0] * shares.shape[1] <= DENSE_CELLS:
+        return sum_entries(labels, rows, compare(shares.toarray(), overall))
+    entries = find_entries(labels, rows)
     held = look_up(shares, rows.users[entries.pairs], entries.columns)
-    return share_lift(shares, entries, held, rows, overall=choices_by_label(labels, n_interactions))
+    return entries.sum_up(entries.shares * compare(held, None if overall is None else overall[entries.columns]))
+
+
+def _has_labels(matrix: sparse.csr_matrix, rows: IntVector) -> BoolVector:
+    return np.asarray(matrix.indptr[rows + 1] > matrix.indptr[rows])
 
 
 def choices_by_label(labels: LabelMatrix, n_interactions: FloatVector) -> FloatVector:

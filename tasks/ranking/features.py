@@ -15,11 +15,9 @@ import polars as pl
 
 from tasks.contracts.errors import StepError
 from tasks.ranking.affinity import (
-    choices_by_label,
     label_affinity,
+    label_lift,
     profile_shares,
-    share_affinity,
-    share_lift,
     user_shares,
 )
 from tasks.ranking.feature import names_of
@@ -37,7 +35,6 @@ from tasks.ranking.inputs import (
 from tasks.ranking.neighbour_features import neighbour_sums
 from tasks.ranking.overlap_features import OVERLAP_FEATURES, overlap_columns
 from tasks.ranking.pair_places import locate_pairs
-from tasks.ranking.pair_runs import find_entries, look_up
 from tasks.ranking.profile_features import PROFILE_FEATURES, profile_columns
 from tasks.ranking.query_features import QUERY_FEATURES, query_columns
 from tasks.ranking.source_features import SOURCE_FEATURES, source_columns, standardise_column
@@ -177,11 +174,10 @@ def _label_columns(
     names: Sequence[str], labels: LabelMatrix, shard: ShardArrays, facts: ItemFacts, rows: PairRows
 ) -> dict[str, FloatVector]:
     """names: of the affinity to the labels, and of the lift where it is a feature."""
-    shares, entries = user_shares(shard, labels), find_entries(labels.shares, rows)
-    held = look_up(shares, rows.users[entries.pairs], entries.columns)
-    values = [share_affinity(shares, entries, held, rows)]
+    shares = user_shares(shard, labels)
+    values = [label_affinity(shares, labels, rows)]
     if len(names) > 1:
-        values.append(share_lift(shares, entries, held, rows, overall=choices_by_label(labels, facts.n_interactions)))
+        values.append(label_lift(shares, labels, facts.n_interactions, rows))
     return dict(zip(names, values, strict=True))
 
 

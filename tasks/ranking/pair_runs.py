@@ -12,6 +12,9 @@ from tasks.ranking.inputs import BoolVector, FloatVector, IntVector, PairRows
 DENSE_CELLS = 8_000_000
 """Up to so many cells a table is looked up as it is; larger ones by the places of what they hold."""
 
+COMPILED_PAIRS = 300_000
+"""From so many on a loop over their entries is compiled, which needs no array of all entries; the sums are the same."""
+
 
 @dataclass(frozen=True)
 class UserRuns:
@@ -67,6 +70,21 @@ def find_entries(matrix: sparse.csr_matrix, rows: PairRows) -> LabelEntries:
     return LabelEntries(
         len(rows), pairs, matrix.indices[places].astype(np.int64), matrix.data[places].astype(np.float64)
     )
+
+
+def sum_entries(matrix: sparse.csr_matrix, rows: PairRows, table: FloatVector) -> FloatVector:
+    """(r,) of each pair the sum over its item's entries in matrix (n, l) of the entry times table[user, column], table (u, l).
+
+    O(entries of the pairs' items); from COMPILED_PAIRS on memory O(r), else O(entries).
+    """
+    if len(rows) < COMPILED_PAIRS:
+        entries = find_entries(matrix, rows)
+        return entries.sum_up(entries.shares * table[rows.users[entries.pairs], entries.columns])
+    from tasks.ranking.pair_kernel import add_entries
+
+    sums = np.empty(len(rows))
+    add_entries(matrix.indptr, matrix.indices, matrix.data, rows.users, rows.items, np.ascontiguousarray(table), sums)
+    return sums
 
 
 def look_up(table: sparse.csr_matrix, rows: IntVector, columns: IntVector) -> FloatVector:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from tasks.ranking.feature import Feature
 from tasks.ranking.inputs import FloatVector, ItemFacts, PairRows, ShardArrays
-from tasks.ranking.pair_runs import find_entries
+from tasks.ranking.pair_runs import sum_entries
 from tasks.ranking.source_features import standardise_column
 
 KERNEL_DAYS = 20
@@ -103,9 +103,7 @@ def _choices_then(activity: FloatVector, daily: sparse.csr_matrix, rows: PairRow
     found = np.zeros(len(rows))
     is_multiplied = is_dense[rows.items]
     added = np.flatnonzero(~is_multiplied)
-    entries = find_entries(daily, PairRows(rows.users[added], rows.items[added]))
-    of_pair = activity[rows.users[added][entries.pairs], entries.columns] * entries.shares
-    found[added] = entries.sum_up(of_pair)
+    found[added] = sum_entries(daily, PairRows(rows.users[added], rows.items[added]), activity)
     dense = np.flatnonzero(is_dense)
     multiplied = np.flatnonzero(is_multiplied)
     columns = (np.cumsum(is_dense) - 1)[rows.items[multiplied]]

@@ -144,3 +144,14 @@ def test_choices_are_counted_by_item_and_day():
         ("a", 0, 0.9, 2, 1, 4.0),
         ("b", 1099, 5000.0, 1, 0, 0.0),
     ]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64])
+def test_entries_are_summed_alike_by_the_compiled_loop(drawn, monkeypatch, kind):
+    draw = drawn.draw
+    matrix = sparse.csr_matrix((draw.random((N_ITEMS, 9)) * 7 * (draw.random((N_ITEMS, 9)) < 0.4)).astype(kind))
+    table = draw.random((N_USERS, 9))
+    found = pair_runs.sum_entries(matrix, drawn.rows, table)
+    assert found == pytest.approx((table @ matrix.toarray().T)[drawn.rows.users, drawn.rows.items])
+    monkeypatch.setattr(pair_runs, "COMPILED_PAIRS", 0)
+    assert pair_runs.sum_entries(matrix, drawn.rows, table).tolist() == found.tolist()
