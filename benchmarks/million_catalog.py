@@ -14,7 +14,7 @@ AS_OF = date(2026, 10, 31)
 RUN = "r1"
 TOP_N = 20
 MEMORY_LIMIT_MB = 4096
-SHARD_USERS = 4000
+SHARD_USERS = 8000
 SOURCES = {"dense_history": 1.0, "popularity": 0.5, "recent_popularity": 0.25, "new_arrivals": 0.25}
 
 

@@ -2,7 +2,7 @@
 
 Publishes every catalog of the warehouse that has recommendations, so that a run of one catalog does not take the others
 away; nothing while a gate of one of them is closed. What is written is held to the suite `publication` before anybody
-sees it. All or nothing; shards are streamed. Time O(rows log rows), memory O(row group) and DuckDB's limit.
+sees it. All or nothing; shards are streamed. Time O(rows log rows), memory O(files written at once) and DuckDB's limit.
 """
 
 from __future__ import annotations

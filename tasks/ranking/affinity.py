@@ -83,7 +83,7 @@ def _sum_over_labels(
 
 
 def _has_labels(matrix: sparse.csr_matrix, rows: IntVector) -> BoolVector:
-    return np.asarray(matrix.indptr[rows + 1] > matrix.indptr[rows])
+    return np.asarray((np.diff(matrix.indptr) > 0)[rows])
 
 
 def choices_by_label(labels: LabelMatrix, n_interactions: FloatVector) -> FloatVector:

@@ -26,7 +26,7 @@ from tasks.retrieval.vector_search import Hits, Near, VectorSearch, join_near, p
 
 TARGET_RECALL = 0.97
 SAMPLE_QUERIES = 400
-BLOCK_SCORES = 1 << 26
+BLOCK_SCORES = 1 << 27
 """Scores that a thread holds at once, of 4 bytes: the more, the more queries share the reading of a cell."""
 BLOCK_VISITS = 1 << 22
 """Pairs of a query and a cell that are listed at once; more than a shard has, unless its queries look into most cells."""

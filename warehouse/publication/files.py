@@ -9,7 +9,9 @@ the contract states them.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,9 @@ from warehouse.shards import sync_file
 
 ROWS_PER_FILE = 500_000
 """Some 25,000 users of 20 items: a reader who looks one up reads a footer of 50 row groups, and files can be made side by side."""
+
+FILES_AT_ONCE = 2
+"""Files that are written side by side: compressing takes longer than reading what is compressed."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def write_table(
 
     is_ordered: the rows come in the order of table.sorted_by and are not sorted again; verification finds it if they do not.
     Columns that the contract does not name are left out. Raises PublicationError for a missing column, a value of another
-    type, a null where none may be, or a row of another catalog.
+    type, a null where none may be, or a row of another catalog. Memory: the rows of FILES_AT_ONCE files, and what sorts.
     """
     (root / folder).mkdir(parents=True, exist_ok=True)
     if is_ordered:
@@ -69,9 +74,16 @@ def write_table(
     else:
         batches = _sort(frames, table, catalog=catalog, scratch=root / "tmp", memory_limit_mb=memory_limit_mb)
     written: list[PublishedFile] = []
-    for of_file in split_files(batches, table.sorted_by[0], rows_per_file):
-        relative = file_name(folder, stem, len(written))
-        written.append(write_file(of_file, table, root=root, path=relative, catalog=catalog, metadata=metadata))
+    running: deque[Future[PublishedFile]] = deque()
+    with ThreadPoolExecutor(FILES_AT_ONCE, thread_name_prefix="published") as writers:
+        for number, of_file in enumerate(split_files(batches, table.sorted_by[0], rows_per_file)):
+            relative, rows = file_name(folder, stem, number), list(of_file)
+            running.append(
+                writers.submit(write_file, rows, table, root=root, path=relative, catalog=catalog, metadata=metadata)
+            )
+            if len(running) == FILES_AT_ONCE:
+                written.append(running.popleft().result())
+        written += [one.result() for one in running]
     if not written:
         empty = file_name(folder, stem, 0)
         written.append(write_file((), table, root=root, path=empty, catalog=catalog, metadata=metadata))
