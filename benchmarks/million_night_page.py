@@ -31,8 +31,8 @@ def describe(results: dict[str, dict[str, Any]], *, n_users: int, n_items: int) 
         " four interests), `popularity`, `recent_popularity`, `new_arrivals`; 100 items a source, 200 a user, top 20, all"
         f" features, a model of {predict['trees']} trees trained in the same run. Words (`bm25`) and co-choice (`item_to_item`,"
         " `collaborative`) are left out: with a million items they cost a user what their postings cost, not what faiss"
-        f" costs. Users have no profile. Of the settings, shard_users is {SHARD_USERS:,} (2,000 by default; 4,000 took 5 to 10% more"
-        f" CPU seconds for candidates) and memory_limit_mb {MEMORY_LIMIT_MB:,}; two threads.\n",
+        f" costs. Users have no profile. Of the settings, shard_users is {SHARD_USERS:,} (2,000 by default; 4,000 took 5 to 10%"
+        f" more CPU seconds for candidates) and memory_limit_mb {MEMORY_LIMIT_MB:,}; two threads.\n",
         "## Against the bare calls\n",
         "| | seconds | CPU seconds |\n|---|---|---|",
         *(f"| {name} | {results[name]['seconds']:,.1f} | {results[name]['cpu']:,.1f} |" for name in PARTS),
@@ -44,8 +44,8 @@ def describe(results: dict[str, dict[str, Any]], *, n_users: int, n_items: int) 
         f" {search['probed_share']:.2%} of the cells; LightGBM predicted {predict['predicted']:,} of {predict['rows']:,} rows of"
         f" {predict['features']} features, the median of {len(predict['rounds'])} rounds that come to {min(predict['rounds'])} to"
         f" {max(predict['rounds'])} s; both times are multiplied up to all. faiss's index has the cells of the stage, with"
-        " 8 bits a number; the stage itself searches them by products of whole vectors, and scores by LightGBM's trees compiled, which"
-        " give the same scores to the last bit. The stages' time holds more than the bare"
+        " 8 bits a number; the stage itself searches them by products of whole vectors, and scores by LightGBM's trees compiled,"
+        " which give the same scores to the last bit. The stages' time holds more than the bare"
         " calls do: reading the warehouse, building the index, candidates of the users from whom the model is trained, gates."
         f" Training itself ({results['train']['seconds']:,.1f} s, {results['train']['cpu']:,.1f} CPU seconds) is in no sum.\n",
         "Recall of the index at 100 against exact search, of users' own queries:"
