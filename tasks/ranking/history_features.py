@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.contracts.compiled import COMPILED_ITEMS
 from tasks.ranking.inputs import (
     BoolVector,
     CatalogArrays,
@@ -20,9 +21,6 @@ NEWEST = 100
 """History entries of a user that are compared with each candidate."""
 
 DECIMALS = 6
-
-COMPILED_ITEMS = 100_000
-"""Of the catalog, not of the shard: what is compared by a product here is nowhere in the night compared by the loop."""
 
 COSINE_NAMES = ("history_max_cosine", "history_mean_cosine", "disliked_max_cosine")
 

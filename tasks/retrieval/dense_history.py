@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from tasks.contracts.compiled import COMPILED_ITEMS
 from tasks.retrieval.best_query import Queries, damp, retrieve_best, score_best
 from tasks.retrieval.interests import find_all_interests
 from tasks.retrieval.item_index import BoolVector, FloatVector, IntVector, ItemIndex
@@ -62,7 +63,10 @@ class DenseHistory:
         has_vector = self._has_vector(shard, entries)
         users, entries, rows = users[has_vector], entries[has_vector], rows[has_vector]
         weights = shard.history_weights[entries]
-        found = find_all_interests(shard.item_vectors, rows, weights, users=users, limit=self._interests)
+        found = find_all_interests(
+            shard.item_vectors, rows, weights, users=users, limit=self._interests,
+            is_compiled=len(self._index) >= COMPILED_ITEMS,
+        )  # fmt: skip
         return Queries(found.users, np.arange(len(found.users)), damp(found.shares), found.centroids)
 
     def _has_vector(self, shard: UserShard, entries: IntVector) -> BoolVector:

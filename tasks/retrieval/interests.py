@@ -37,17 +37,26 @@ def find_interests(vectors: FloatMatrix, weights: FloatVector, *, limit: int) ->
 
 
 def find_all_interests(
-    vectors: FloatMatrix, rows: IntVector, weights: FloatVector, *, users: IntVector, limit: int
+    vectors: FloatMatrix,
+    rows: IntVector,
+    weights: FloatVector,
+    *,
+    users: IntVector,
+    limit: int,
+    is_compiled: bool = False,
 ) -> Interests:
     """At most `limit` interests of each user. Entry i is user users[i]'s (ascending): row rows[i] of vectors (v, d; unit
     rows) with weights[i] > 0.
 
     The start is deterministic: the heaviest item, then again and again the one with the largest weight * distance to
     the nearest start, until all lie within SAME_INTEREST of one. So a homogeneous history has one interest.
-    O(l^2 d + rounds * l^2 * limit) time a user of l items; memory O(entries), and a block of users.
+    is_compiled: by a compiled loop, which finds the same but for last bits. O(l^2 d + rounds * l^2 * limit) time a user of l
+    items; memory O(entries), and a block of users (compiled: limit vectors of every user).
     """
     starts = run_starts(users)
     sizes = np.diff(np.r_[starts, len(users)])
+    if is_compiled:
+        return _find_compiled(vectors, rows, weights, users[starts], starts, sizes, limit)
     width = int(sizes.max(initial=1))
     step = max(1, BLOCK_CELLS // (width * max(1, vectors.shape[1])))
     parts = [
@@ -60,6 +69,24 @@ def find_all_interests(
         np.concatenate([np.empty(0), *(part[2] for part in parts)]),
         np.concatenate([np.empty(0, np.int64), *owners]),
     )
+
+
+def _find_compiled(
+    vectors: FloatMatrix,
+    rows: IntVector,
+    weights: FloatVector,
+    owners: IntVector,
+    starts: IntVector,
+    sizes: IntVector,
+    limit: int,
+) -> Interests:
+    from tasks.retrieval.interest_kernel import sum_up_users
+
+    centroids = np.empty((len(starts), limit, vectors.shape[1]), dtype=np.float32)
+    shares = np.zeros((len(starts), limit))
+    sum_up_users(vectors, rows, weights, starts, sizes, SAME_INTEREST, 10.0**DECIMALS, ROUNDS, centroids, shares)
+    places = np.nonzero(shares > 0)
+    return Interests(centroids[places], shares[places], owners[places[0]])
 
 
 def _find_block(

@@ -73,7 +73,8 @@ def test_the_best_query_is_that_of_a_loop_over_users():
         assert worth[list(mine).index(first)] == pytest.approx(worth.max(), abs=2e-6)
 
 
-def test_interests_of_many_users_are_those_of_each():
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_interests_of_many_users_are_those_of_each(is_compiled):
     draw = np.random.default_rng(4)
     centres = draw.normal(size=(5, 16))
     sizes = [1, 7, 20, 3, 12]
@@ -82,9 +83,28 @@ def test_interests_of_many_users_are_those_of_each():
         (centres[draw.integers(0, 5, len(users))] + 0.3 * draw.normal(size=(len(users), 16))).astype("f4")
     )
     weights = draw.random(len(users)) + 0.1
-    together = find_all_interests(vectors, np.arange(len(users)), weights, users=users, limit=4)
+    together = find_all_interests(
+        vectors, np.arange(len(users)), weights, users=users, limit=4, is_compiled=is_compiled
+    )
+    assert set(together.users) == {0, 2, 3, 7, 9}
     for user in np.unique(users):
         mine, own = users == user, together.users == user
         alone = find_interests(vectors[mine], weights[mine], limit=4)
         assert together.centroids[own] == pytest.approx(alone.centroids, abs=1e-6)
         assert together.shares[own] == pytest.approx(alone.shares)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 6])
+def test_compiled_interests_are_those_of_numpy(limit):
+    draw = np.random.default_rng(limit)
+    users = np.sort(draw.integers(0, 40, 300))
+    vectors = unit_rows(draw.normal(size=(80, 8)).astype("f4"))[0]
+    vectors[1] = vectors[0]
+    rows, weights = draw.integers(0, 80, 300), draw.integers(1, 4, 300) / 3.0
+    expected = find_all_interests(vectors, rows, weights, users=users, limit=limit)
+    found = find_all_interests(vectors, rows, weights, users=users, limit=limit, is_compiled=True)
+    assert found.users.tolist() == expected.users.tolist()
+    assert found.shares == pytest.approx(expected.shares)
+    assert found.centroids == pytest.approx(expected.centroids, abs=1e-6)
+    nothing = find_all_interests(vectors, rows[:0], weights[:0], users=users[:0], limit=limit, is_compiled=True)
+    assert nothing.centroids.shape == (0, 8)
