@@ -62,6 +62,13 @@ def quiet_context() -> Any:
     return great_expectations.get_context(mode="ephemeral", project_config=config)
 
 
+@cache
+def _whole_frame() -> Any:
+    """What turns a frame into a batch: one for all, since each one more is written into the context's configuration."""
+    asset = quiet_context().data_sources.pandas_default.add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("all")
+
+
 def _check_inputs(one: Expectation, suite: str, frames: Mapping[str, pl.DataFrame]) -> None:
     if one.suite != suite:
         raise StepError(
@@ -81,7 +88,7 @@ def _validate(frame: pl.DataFrame, group: Sequence[Expectation]) -> list[Any]:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     columns = list(dict.fromkeys(one.column for one in group if one.column)) or frame.columns[:1]
-    batch = quiet_context().data_sources.pandas_default.read_dataframe(frame.select(columns).to_pandas())
+    batch = _whole_frame().get_batch({"dataframe": frame.select(columns).to_pandas()})
     configured = [
         ExpectationConfiguration(
             type=one.type,

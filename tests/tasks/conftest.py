@@ -29,6 +29,13 @@ def embedder(monkeypatch: pytest.MonkeyPatch) -> HashingEmbedder:
     return plugged
 
 
+@pytest.fixture(autouse=True)
+def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No picture of the model but where training is what is tested: drawing one takes as long as the training."""
+    if request.path.name != "test_train.py":
+        monkeypatch.setattr("tasks.train.draw_explanation", lambda *_, **__: b"undrawn")
+
+
 @pytest.fixture
 def catalog(tmp_path: Path) -> SmallCatalog:
     """A catalog that the test may edit between nights."""
