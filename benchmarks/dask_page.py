@@ -75,10 +75,22 @@ def write_report(found: Sequence[Timed], options: argparse.Namespace, target: Pa
         "A worker is killed (SIGKILL), or a second one starts, when the first part of enrich has arrived and others are under way;"
         " the other stages then run with the workers that are left. The same sums: nothing is missing and nothing twice.",
         "",
+        *_what_holding_shows(options.cores),
     ]
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
+
+
+def _what_holding_shows(cores: float | None) -> list[str]:
+    if cores is None:
+        return []
+    return [
+        "Without being held, two workers, the coordinator and the scheduler share two cores, and the ratio is the machine's. Held, a"
+        " worker has alone what it has beside another, as on a machine of its own; what is not shown is a network slower than this"
+        " machine's memory.",
+        "",
+    ]
 
 
 def _compare(runs: dict[str, Timed]) -> list[str]:
