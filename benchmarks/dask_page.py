@@ -86,9 +86,9 @@ def _what_holding_shows(cores: float | None) -> list[str]:
     if cores is None:
         return []
     return [
-        "Without being held, two workers, the coordinator and the scheduler share two cores, and the ratio is the machine's. Held,"
-        " a worker has alone what it has beside another, as on a machine of its own; what is not shown is a network slower than this"
-        " machine's memory.",
+        "Without being held, two workers, the coordinator and the scheduler share two cores, and the ratio is the machine's."
+        " Held, a worker has alone what it has beside another, as on a machine of its own; what is not shown is a network"
+        " slower than this machine's memory.",
         "",
     ]
 
