@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import lightgbm as lgb
 import numpy as np
@@ -169,13 +169,13 @@ def predict_columns(
 ) -> NDArray[np.float64]:
     """What predict gives for the matrix of the columns, to the last bit, on one thread: a block of rows at a time, so that it
     stays in the processor's cache. names: all features, in the models' order. columns: at least used_features. From
-    COMPILED_FROM on by tree_scores, where what that has to compile is soon made up for. O(rows * trees).
+    COMPILED_FROM on by tree_scores, if it knows the trees, where what that has to compile is soon made up for. O(rows * trees).
     """
     places = _used_places(texts)
     n_trees = sum(text.count("\nTree=") for text in texts)
     total = np.zeros((len(texts), n_rows))
     is_compiled = n_rows * n_trees >= COMPILED_FROM
-    scorers = [_compiled(text, places) if is_compiled else _by_lightgbm(text, places, len(names)) for text in texts]
+    scorers = [_scorer(text, places, len(names), is_compiled=is_compiled) for text in texts]
     values = np.empty((len(places), min(n_rows, BLOCK_ROWS)), dtype=np.float32)
     for start in range(0, n_rows, BLOCK_ROWS):
         block = slice(start, min(start + BLOCK_ROWS, n_rows))
@@ -187,12 +187,10 @@ def predict_columns(
     return sum(total, np.zeros(n_rows)) / max(1, len(texts))
 
 
-def _compiled(text: str, places: tuple[int, ...]) -> Scorer:
-    trees = read_trees(text, places)
-    return lambda values, total: add_scores(trees, values, total)
-
-
-def _by_lightgbm(text: str, places: tuple[int, ...], n_features: int) -> Scorer:
+def _scorer(text: str, places: tuple[int, ...], n_features: int, *, is_compiled: bool) -> Scorer:
+    trees = read_trees(text, places) if is_compiled else None
+    if trees is not None:
+        return partial(add_scores, trees)
     booster = lgb.Booster(model_str=text)
 
     def add(values: NDArray[np.float32], total: NDArray[np.float64]) -> None:

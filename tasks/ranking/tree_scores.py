@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.contracts.errors import StepError
-
 IntVector = NDArray[np.int64]
 
 MOST_LEAVES = 256
@@ -51,14 +49,17 @@ class Trees:
 
 
 @lru_cache(maxsize=8)
-def read_trees(text: str, places: tuple[int, ...]) -> Trees:
+def read_trees(text: str, places: tuple[int, ...]) -> Trees | None:
     """The trees of a model as LightGBM writes it; places: the features that rows will have, in the order of their columns.
 
-    Raises StepError on trees that LightGBM can grow but nothing here does: splits by category, zeros that are missing,
-    linear leaves, more than MOST_LEAVES. O(text).
+    None where a tree is of a kind that only LightGBM scores: more than MOST_LEAVES, splits by category, zeros that are
+    missing, linear leaves. O(text).
     """
     column_of = {place: column for column, place in enumerate(places)}
-    trees = [_read_tree(part, column_of) for part in text.split("\nTree=")[1:]]
+    read = [_read_tree(part, column_of) for part in text.split("\nTree=")[1:]]
+    trees = [tree for tree in read if tree is not None]
+    if len(trees) < len(read):
+        return None
 
     def join(name: str, dtype: Any) -> Any:
         return np.concatenate([np.empty(0, dtype), *(np.asarray(tree[name], dtype) for tree in trees)])
@@ -93,26 +94,19 @@ def add_scores(trees: Trees, values: NDArray[np.float32], total: NDArray[np.floa
     )  # fmt: skip
 
 
-def _read_tree(part: str, column_of: Mapping[int, int]) -> dict[str, list[Any]]:
+def _read_tree(part: str, column_of: Mapping[int, int]) -> dict[str, list[Any]] | None:
     # What follows the blank line is of the whole model.
     said = dict(line.split("=", 1) for line in part.split("\n\n")[0].splitlines() if "=" in line)
-    n_leaves, n_categorical, is_linear = (
-        int(said["num_leaves"]),
-        int(said.get("num_cat", 0)),
-        said.get("is_linear", "0"),
-    )
-    if n_leaves > MOST_LEAVES or n_categorical or is_linear != "0":
-        raise StepError(
-            f"a tree of the model has {n_leaves} leaves, {n_categorical} splits by category, linear leaves {is_linear};"
-            f" scoring knows trees of at most {MOST_LEAVES} constant leaves without categories; train the ranker again"
-        )
-    leaves = [float(value) for value in said["leaf_value"].split()]
     names = ("split_feature", "left_child", "right_child", "decision_type")
     numbers = {name: [int(value) for value in said.get(name, "").split()] for name in names}
-    if any(decision >> 2 & 3 == MISSING_BY_ZERO for decision in numbers["decision_type"]):
-        raise StepError("a tree of the model takes zeros for missing, which scoring does not; train the ranker again")
+    is_unknown = (
+        int(said["num_leaves"]) > MOST_LEAVES or said.get("num_cat", "0") != "0" or said.get("is_linear", "0") != "0"
+    )
+    if is_unknown or any(decision >> 2 & 3 == MISSING_BY_ZERO for decision in numbers["decision_type"]):
+        return None
     columns = [column_of[place] for place in numbers["split_feature"]]
     thresholds = [float(value) for value in said.get("threshold", "").split()]
+    leaves = [float(value) for value in said["leaf_value"].split()]
     return {**numbers, "split_feature": columns, "threshold": thresholds, "leaf_value": leaves}
 
 
