@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.compiled import compiled
+from tasks.contracts.copy_kernel import copy_vector
 
 
 @compiled
@@ -29,9 +30,9 @@ def compare_runs(
         if n_entries == 0:
             continue
         for entry in range(n_entries):
-            _copy(histories[history_rows[firsts[run] + entry]], held[entry])
+            copy_vector(histories[history_rows[firsts[run] + entry]], held[entry])
         for place in range(n_pairs):
-            _copy(vectors[items[order[starts[run] + place]]], asked[place])
+            copy_vector(vectors[items[order[starts[run] + place]]], asked[place])
         dots = space[: n_pairs * n_entries].reshape((n_pairs, n_entries))
         np.dot(asked[:n_pairs], held[:n_entries].T, dots)
         for place in range(n_pairs):
@@ -43,9 +44,3 @@ def compare_runs(
                 if rounded > highest:
                     found, highest = entry, rounded
             best[pair], mean[pair], nearest[pair] = highest / scale, total / n_entries, firsts[run] + found
-
-
-@compiled
-def _copy(source: Any, target: Any) -> None:
-    for place in range(len(source)):
-        target[place] = source[place]

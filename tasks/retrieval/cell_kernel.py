@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.compiled import compiled
+from tasks.contracts.copy_kernel import copy_vector
 
 BINS = 4096
 ONE, HALF_BINS = np.float32(1), np.float32(BINS // 2)
@@ -40,9 +41,9 @@ def score_turns(
         cell = visited[first]
         n_held = starts[cell + 1] - starts[cell]
         for place in range(n_held):
-            _copy(vectors[members[starts[cell] + place]], held[place])
+            copy_vector(vectors[members[starts[cell] + place]], held[place])
         for place in range(n_asking):
-            _copy(queries[asked[first + place]], asking[place])
+            copy_vector(queries[asked[first + place]], asking[place])
         out = scores[begins[first] : begins[first] + n_asking * n_held].reshape((n_asking, n_held))
         np.dot(asking[:n_asking], held[:n_held].T, out)
 
@@ -81,12 +82,6 @@ def _count_from(scores: Any, least: Any, size: int) -> int:
     for place in range(size):
         n_from += scores[place] >= least
     return n_from
-
-
-@compiled
-def _copy(source: Any, target: Any) -> None:
-    for place in range(len(source)):
-        target[place] = source[place]
 
 
 @compiled
