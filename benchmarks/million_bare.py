@@ -77,7 +77,7 @@ def _bare_index(vectors: NDArray[np.float32], search: ApproximateSearch) -> fais
     """The same cells as an inverted file of faiss with 8 bits a number, which it searches faster than whole vectors."""
     cells = search.cells
     centres = faiss.IndexFlatIP(vectors.shape[1])
-    centres.add(cells.centres)
+    centres.add(cells.centres.vectors)
     index = faiss.IndexIVFScalarQuantizer(
         centres, vectors.shape[1], len(cells), faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )

@@ -37,7 +37,7 @@ def score(context: StepContext) -> StepReport:
     catalog = context.catalog
     told: Counter[str] = Counter()
     with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
-        make_history(warehouse, context)
+        make_history(warehouse, context, has_folds=False)
         paths = latest_output(warehouse, catalog=catalog.name, stage="candidates", needs="candidates")
         found = serving_model(warehouse, context)
         kit = load_ranking_kit(warehouse, context, load_ranker(found[1]) if found else None)

@@ -2,5 +2,5 @@
 -- grain: one row per user and item of another catalog
 select user_id, item_id, title, weight, age_days
 from foreign_pairs
-where user_id in (select unnest($user_ids))
+where user_id between list_min($user_ids) and list_max($user_ids) and user_id in (select unnest($user_ids))
 order by user_id, item_id;

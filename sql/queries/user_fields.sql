@@ -5,7 +5,10 @@ with told as (
         user_id,
         json_object('name', name, 'age', age, 'job', job, 'segment', segment, 'attributes', attributes) as fields
     from users
-    where user_space = $user_space and user_id in (select unnest($user_ids))
+    where
+        user_space = $user_space
+        and user_id between list_min($user_ids) and list_max($user_ids)
+        and user_id in (select unnest($user_ids))
 )
 select user_id, json_extract_string(fields, $paths) as texts, json_type(fields, $paths) as kinds
 from told

@@ -1,14 +1,24 @@
-"""Dot products of many pairs of vectors without a copy of the larger side; shared by the rooms that compare vectors."""
+"""Dot products of many pairs of vectors without a copy of the larger side, and threads for such work; shared by the rooms
+that compare vectors.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 FloatMatrix = NDArray[np.float32]
 FloatVector = NDArray[np.float64]
 IntVector = NDArray[np.int64]
+
+Part = TypeVar("Part")
+Found = TypeVar("Found")
 
 DECIMALS = 6
 RUN_ITEMS = 32
@@ -98,3 +108,12 @@ def _even_dots(
 def use_one_thread() -> None:
     """Let this thread's own searches and dots run on it alone: for a thread that works beside others."""
     faiss.omp_set_num_threads(1)
+
+
+def map_on_threads(work: Callable[[Part], Found], parts: Iterable[Part]) -> list[Found]:
+    """work(part) of each part, in order, on as many threads as faiss may use here, each of which computes alone."""
+    threads = faiss.omp_get_max_threads()
+    if threads == 1:
+        return [work(part) for part in parts]
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, initializer=use_one_thread) as workers:
+        return list(workers.map(work, parts))

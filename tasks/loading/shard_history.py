@@ -1,4 +1,4 @@
-"""What a shard of users did, named when they came, and never wants again. Reads pair_history, named_items and interactions.
+"""What a shard of users did, named when they came, and never wants again. Reads pair_history, named_items and blocked_pairs.
 
 An onboarding answer that names an item of the catalog is a liked item of today that the user knows; what the user did
 with it since counts before that, and what a fold holds out is not known by this way either. Memory O(shard).
@@ -39,17 +39,11 @@ def load_shard_history(
     liked = named.join(weighed, on=PAIR, how="anti").select(*PAIR, weight=pl.lit(1.0), age_days=pl.lit(0.0))
     blocked = None
     if catalog.blocking_events:
-        blocked = warehouse.query(
-            "queries/shard_blocked",
-            catalog=catalog.name,
-            user_ids=user_ids,
-            events=list(catalog.blocking_events),
-            as_of_end=context.as_of_end,
-            fold=fold,
-        )
+        blocked = warehouse.query("queries/shard_blocked", user_ids=user_ids, fold=fold)
+    seen = pairs.filter("is_seen").select(PAIR)
     return ShardHistory(
         liked=pl.concat([weighed.select(*PAIR, "weight", "age_days"), liked], how="vertical_relaxed"),
-        seen=pl.concat([pairs.filter("is_seen").select(PAIR), named]).unique(),
+        seen=pl.concat([seen, named.join(seen, on=PAIR, how="anti")]),
         blocked=blocked,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.compiled import compiled
-from tasks.contracts.copy_kernel import copy_vector
+from tasks.contracts.copy_kernel import copy_rows
 
 
 @compiled
@@ -24,15 +24,15 @@ def compare_runs(
         longest, most = max(longest, stops[run] - firsts[run]), max(most, sizes[run])
     held = np.empty((longest, vectors.shape[1]), np.float32)
     asked = np.empty((most, vectors.shape[1]), np.float32)
-    space = np.empty(longest * most, np.float32)
+    rows, space = np.empty(most, np.int64), np.empty(longest * most, np.float32)
     for run in range(len(starts)):
         n_entries, n_pairs = stops[run] - firsts[run], sizes[run]
         if n_entries == 0:
             continue
-        for entry in range(n_entries):
-            copy_vector(histories[history_rows[firsts[run] + entry]], held[entry])
         for place in range(n_pairs):
-            copy_vector(vectors[items[order[starts[run] + place]]], asked[place])
+            rows[place] = items[order[starts[run] + place]]
+        copy_rows(histories, history_rows[firsts[run] : stops[run]], held)
+        copy_rows(vectors, rows[:n_pairs], asked)
         dots = space[: n_pairs * n_entries].reshape((n_pairs, n_entries))
         np.dot(asked[:n_pairs], held[:n_entries].T, dots)
         for place in range(n_pairs):

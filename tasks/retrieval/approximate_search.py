@@ -10,17 +10,14 @@ measured then, and told as `index_recall`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import faiss
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from tasks.contracts.dots import use_one_thread
+from tasks.contracts.dots import map_on_threads
 from tasks.retrieval.cells import Cells, part_into_cells
 from tasks.retrieval.exact_search import TIE_SLACK, ExactSearch
 from tasks.retrieval.item_index import BoolVector, FloatMatrix, FloatVector, IntVector, unit_rows
-from tasks.retrieval.order import run_starts
 from tasks.retrieval.source import SCORE_DECIMALS
 from tasks.retrieval.vector_search import Hits, Near, VectorSearch, join_near, pair_dots
 
@@ -95,13 +92,9 @@ class ApproximateSearch:
 
         Runs on as many threads as faiss may use here.
         """
-        threads = faiss.omp_get_max_threads()
-        if threads == 1:
-            return join_near([self._search_block(*block) for block in self._blocks(queries, depth, parts=1)])
         # A product in one cell is too small for several threads; the blocks are not.
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, initializer=use_one_thread) as workers:
-            found = list(workers.map(lambda block: self._search_block(*block), self._blocks(queries, depth, threads)))
-        return join_near(found)
+        blocks = self._blocks(queries, depth, parts=faiss.omp_get_max_threads())
+        return join_near(map_on_threads(lambda block: self._search_block(*block), blocks))
 
     def _blocks(
         self, queries: FloatMatrix, depth: IntVector, parts: int
@@ -113,7 +106,7 @@ class ApproximateSearch:
             again = []
             step = max(1, BLOCK_VISITS // probes)
             for asked in (pending[start : start + step] for start in range(0, len(pending), step)):
-                cells = self._cells.nearest(queries[asked], probes)
+                cells = self._cells.centres.nearest(queries[asked], probes)
                 n_scores = self._cells.sizes[cells].sum(axis=1)
                 is_done = (n_scores >= wanted[asked]) | (probes >= len(self._cells))
                 again.append(asked[~is_done])
@@ -129,7 +122,7 @@ class ApproximateSearch:
         """What is near the queries of some rows, in their order, of those in their cells (rows, probes)."""
         from tasks.retrieval.cell_kernel import find_least, take_nearest
 
-        scores, begins = self._score_cells(queries, rows, cells)
+        scores, begins = self._cells.score(queries, rows, cells, self._all)
         sizes, least, counts = self._cells.sizes[cells], np.empty(len(rows), np.float32), np.empty(len(rows), np.int64)
         # Off by the last bits, those at the end of the list and one that ties with it both stay.
         find_least(scores, begins, sizes, wanted, np.float32(2 * TIE_SLACK), least, counts)
@@ -137,21 +130,6 @@ class ApproximateSearch:
         take_nearest(scores, begins, sizes, cells, self._cells.members, self._cells.starts, least, items, worth)
         slack = np.full(len(items), TIE_SLACK, dtype=np.float32)
         return Near(np.repeat(rows, counts), items, worth, slack)
-
-    def _score_cells(self, queries: FloatMatrix, rows: IntVector, cells: IntVector) -> tuple[FloatMatrix, IntVector]:
-        """Each query's products with its cells' members, end to end by cell; and (rows, probes) where a visit's begin."""
-        from tasks.retrieval.cell_kernel import score_turns
-
-        visits = np.argsort(cells, axis=None, kind="stable")
-        visited, asked = cells.ravel()[visits], rows[visits // cells.shape[1]]
-        ends = np.cumsum(self._cells.sizes[visited])
-        begins = ends - self._cells.sizes[visited]
-        scores = np.empty(int(ends[-1]), dtype=np.float32)
-        turns = np.r_[run_starts(visited), len(visited)]
-        score_turns(queries, asked, turns, visited, begins, self._cells.members, self._cells.starts, self._all, scores)
-        firsts = np.empty(cells.size, dtype=np.int64)
-        firsts[visits] = begins
-        return scores, firsts.reshape(cells.shape)
 
 
 def choose_search(

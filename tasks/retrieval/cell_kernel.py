@@ -1,4 +1,4 @@
-"""What approximate_search compiles. Imported only where it is called (see contracts.compiled)."""
+"""What cells and approximate_search compile. Imported only where it is called (see contracts.compiled)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.contracts.compiled import compiled
-from tasks.contracts.copy_kernel import copy_vector
+from tasks.contracts.copy_kernel import copy_rows
 
 BINS = 4096
 ONE, HALF_BINS = np.float32(1), np.float32(BINS // 2)
@@ -40,10 +40,8 @@ def score_turns(
         first, n_asking = turns[turn], turns[turn + 1] - turns[turn]
         cell = visited[first]
         n_held = starts[cell + 1] - starts[cell]
-        for place in range(n_held):
-            copy_vector(vectors[members[starts[cell] + place]], held[place])
-        for place in range(n_asking):
-            copy_vector(queries[asked[first + place]], asking[place])
+        copy_rows(vectors, members[starts[cell] : starts[cell] + n_held], held)
+        copy_rows(queries, asked[first : first + n_asking], asking)
         out = scores[begins[first] : begins[first] + n_asking * n_held].reshape((n_asking, n_held))
         np.dot(asking[:n_asking], held[:n_held].T, out)
 
@@ -98,3 +96,24 @@ def take_nearest(
                     items[place] = members[own + offset]
                     worth[place] = scores[begin + offset]
                     place += 1
+
+
+@compiled
+def take_largest(scores: Any, begins: Any, cells: Any, members: Any, starts: Any, found: Any) -> None:
+    """found (rows, n): the members with the n highest scores of each row, which has at least n; of equals the first."""
+    n_wanted = found.shape[1]
+    highest = np.empty(n_wanted, np.float32)
+    for row in range(len(found)):
+        n_held = 0
+        for visit in range(begins.shape[1]):
+            own = starts[cells[row, visit]]
+            for offset in range(starts[cells[row, visit] + 1] - own):
+                score = scores[begins[row, visit] + offset]
+                if n_held == n_wanted and not score > highest[n_wanted - 1]:
+                    continue
+                place = min(n_held, n_wanted - 1)
+                while place > 0 and score > highest[place - 1]:
+                    highest[place], found[row, place] = highest[place - 1], found[row, place - 1]
+                    place -= 1
+                highest[place], found[row, place] = score, members[own + offset]
+                n_held = min(n_held + 1, n_wanted)

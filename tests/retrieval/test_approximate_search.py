@@ -188,10 +188,42 @@ def test_every_row_lies_in_one_cell_and_a_search_of_all_cells_is_exact(clustered
     assert np.array_equal(np.sort(cells.members), positions)
     assert (cells.sizes > 0).all()
     assert cells.starts[-1] == len(positions)
-    centres = queries @ cells.centres.T
-    nearest = cells.nearest(queries, 3)
-    assert np.array_equal(np.sort(nearest, axis=1), np.sort(np.argsort(-centres, axis=1)[:, :3], axis=1))
-    assert np.array_equal(cells.nearest(queries[:2], len(cells)), [np.arange(len(cells))] * 2)
+    assert np.array_equal(cells.centres.nearest(queries[:2], len(cells)), [np.arange(len(cells))] * 2)
+
+
+def _true_nearest(queries, centres, n):
+    return np.sort(np.argsort(-(queries @ centres.T), axis=1)[:, :n], axis=1)
+
+
+def test_few_centres_are_all_looked_at(clustered):
+    vectors, queries = clustered
+    centres = part_into_cells(vectors, np.arange(2000)).centres
+    assert len(centres.vectors) < 64
+    assert centres.groups is None
+    assert np.array_equal(np.sort(centres.nearest(queries, 3), axis=1), _true_nearest(queries, centres.vectors, 3))
+
+
+@pytest.mark.parametrize("wanted", [1, 4, 9])
+def test_of_many_centres_those_in_groups_around_a_query_are_looked_at(clustered, wanted):
+    vectors, _ = clustered
+    centres = part_into_cells(vectors, np.arange(N)).centres
+    assert centres.groups is not None
+    assert np.array_equal(np.sort(centres.groups.members), np.arange(len(centres.vectors)))
+    asked = vectors[:700]
+    found = np.sort(centres.nearest(asked, wanted), axis=1)
+    assert (np.diff(found, axis=1) > 0).all()
+    true = _true_nearest(asked, centres.vectors, wanted)
+    shares = [len(np.intersect1d(one, other)) / wanted for one, other in zip(found, true, strict=True)]
+    assert np.mean(shares) > 0.95
+    # A query's cells are its own, whoever asks beside it.
+    assert np.array_equal(found[5:9], np.sort(centres.nearest(asked[5:9], wanted), axis=1))
+
+
+def test_who_wants_more_centres_than_its_groups_hold_looks_at_all(clustered):
+    vectors, queries = clustered
+    centres = part_into_cells(vectors, np.arange(N)).centres
+    n = len(centres.vectors) // 2
+    assert np.array_equal(np.sort(centres.nearest(queries, n), axis=1), _true_nearest(queries, centres.vectors, n))
 
 
 def test_blocks_and_threads_change_no_hit(clustered, monkeypatch):
