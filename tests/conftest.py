@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import shutil
@@ -16,6 +17,7 @@ import pytest
 
 # Prefect reads its settings when it is imported, which collecting the tests does.
 PREFECT_HOME = tempfile.mkdtemp(prefix="nightjar-tests-prefect-")
+atexit.register(shutil.rmtree, PREFECT_HOME, ignore_errors=True)
 os.environ.update(
     {
         "PREFECT_HOME": PREFECT_HOME,
@@ -76,6 +78,7 @@ def _no_network() -> Iterator[None]:
             patched.setattr(socket.socket, name, _guard_method(getattr(socket.socket, name)))
         patched.setattr(socket, "getaddrinfo", _guard_lookup(socket.getaddrinfo))
         yield
+    # A worker of xdist may end without what atexit holds.
     shutil.rmtree(PREFECT_HOME, ignore_errors=True)
 
 

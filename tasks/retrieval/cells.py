@@ -21,7 +21,7 @@ MIN_VECTORS_PER_CELL = 40
 TRAINING_VECTORS_PER_CELL = 20
 TRAINING = ((2, 4), (1, 1))
 """Every 2nd vector of the sample for 4 rounds, then each for 1: more moves no recall, which is measured afterwards."""
-LOOKED_AT = 8
+LOOKED_AT = 12
 """Groups of cells in which a vector looks for those that are near; the nearest centre nearly always is among them."""
 SPARE = 8
 """Where these groups have fewer than so many centres for each that is wanted, all centres are looked at."""
