@@ -44,8 +44,9 @@ def describe(results: dict[str, dict[str, Any]], *, n_users: int, n_items: int) 
         f" {search['probed_share']:.2%} of the cells; LightGBM predicted {predict['predicted']:,} of {predict['rows']:,} rows of"
         f" {predict['features']} features, the median of {len(predict['rounds'])} rounds that come to {min(predict['rounds'])} to"
         f" {max(predict['rounds'])} s; both times are multiplied up to all. faiss's index has the cells of the stage, with"
-        " 8 bits a number; the stage itself searches them by products of whole vectors, and scores by LightGBM's trees compiled,"
-        " which give the same scores to the last bit. The stages' time holds more than the bare"
+        " 8 bits a number, and compares a query with all centres; the stage itself looks for a query's cells in groups of them,"
+        " searches them by products of whole vectors, and scores by LightGBM's trees compiled, which give the same scores to the"
+        " last bit. The stages' time holds more than the bare"
         " calls do: reading the warehouse, building the index, candidates of the users from whom the model is trained, gates."
         f" Training itself ({results['train']['seconds']:,.1f} s, {results['train']['cpu']:,.1f} CPU seconds) is in no sum.\n",
         "Recall of the index at 100 against exact search, of users' own queries:"
