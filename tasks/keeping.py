@@ -79,6 +79,7 @@ class StageKeeper:
         self._context = context
         self._name = name or context.catalog.name
         self.note = ""
+        self._is_begun = False
 
     def find_kept(self) -> StepReport | None:
         """The report of a stage that need not be done; None where it must be, with `note` saying what has changed."""
@@ -88,8 +89,11 @@ class StageKeeper:
         with open_warehouse(context.folder, memory_limit_mb=context.memory_limit_mb) as warehouse:
             record = self._read(warehouse)
             if record is None:
+                self._begin(warehouse)
                 return None
             changed = [*self._too_old(record), *self._changes(warehouse, record)]
+            if changed:
+                self._begin(warehouse)
         if changed:
             more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
             self.note = f"done again, for since run {record.run_id} changed: {', '.join(changed[:SHOWN])}{more}"
@@ -105,13 +109,18 @@ class StageKeeper:
     def watch(self, progress: Progress) -> Iterator[tuple[StepContext, Callable[[StepReport], None]]]:
         """The context to do the stage with, and what to call with its report once it has ended."""
         context = self._context
-        if self._stage not in NEVER_KEPT:
+        if self._stage not in NEVER_KEPT and not self._is_begun:
             with open_warehouse(context.folder) as warehouse:
-                warehouse.run("queries/forget_inputs", catalog=self._name, stage=self._stage)
+                self._begin(warehouse)
         watched = watch_context(replace(context, progress=progress))
         with watch_reads() as reads:
             # A later look at the context, at the end of the run say, is none of the stage's.
             yield watched, lambda report: self._remember(report, {*reads, *watched.seen})
+
+    def _begin(self, warehouse: Warehouse) -> None:
+        """Forget what the stage had read: it stands again when the stage has ended whole."""
+        warehouse.run("queries/forget_inputs", catalog=self._name, stage=self._stage)
+        self._is_begun = True
 
     def _remember(self, report: StepReport, seen: set[str]) -> None:
         context = self._context

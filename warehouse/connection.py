@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,18 @@ class Warehouse:
         if self._replies is None:
             self._replies = ReplyFile(connect_replies(self.folder), self.folder / REPLIES)
         return self._replies
+
+    @cached_property
+    def columns(self) -> dict[str, list[str]]:
+        """The columns of each table and view, as they were when this was first asked for."""
+        rows = self.cursor().execute(
+            "select table_name, column_name from duckdb_columns() where database_name = current_database()"
+            " and schema_name = 'main' and not internal order by table_name, column_index"
+        )
+        found: dict[str, list[str]] = {}
+        for table, column in rows.fetchall():
+            found.setdefault(table, []).append(column)
+        return found
 
     def close(self) -> None:
         """Close the connection and the streams that nobody read to the end: they would keep the database open."""

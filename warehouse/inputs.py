@@ -60,7 +60,7 @@ class Scope:
 
 def tables_read(warehouse: Warehouse, statements: Collection[str]) -> list[str]:
     """The tables that statements (by name) name, through views too, but for bookkeeping; sorted."""
-    columns = _columns(warehouse)
+    columns = _tables(warehouse)
     views = {name.split("/")[1]: _words(name) for name in list_statements("marts")}
     found: set[str] = set()
     pending = [
@@ -82,7 +82,7 @@ def tables_read(warehouse: Warehouse, statements: Collection[str]) -> list[str]:
 
 def digest_table(warehouse: Warehouse, table: str, scope: Scope) -> str:
     """A digest of the rows of a table that are in scope, whatever their order."""
-    columns = _columns(warehouse)[table]
+    columns = _tables(warehouse)[table]
     uncounted = UNCOUNTED | REWRITTEN.get(table, set())
     if table == "catalogs" and scope.catalog is not None:
         uncounted |= {"title", "licence"}
@@ -135,20 +135,13 @@ def _of_catalog(table: str, columns: Collection[str], scope: Scope) -> str:
     return "true"
 
 
-def _columns(warehouse: Warehouse) -> dict[str, list[str]]:
-    rows = warehouse.cursor().execute(
-        "select table_name, column_name from duckdb_columns() where database_name = current_database()"
-        " and schema_name = 'main' and not internal order by table_name, column_index"
-    )
-    views = {name.split("/")[1] for name in list_statements("marts")}
-    found: dict[str, list[str]] = {}
-    for table, column in rows.fetchall():
-        if table not in views:
-            found.setdefault(table, []).append(column)
-    return found
-
-
 def _words(statement: str) -> set[str]:
     """The words that may name a table: not in comments or texts, no alias ("as x"), not what stands before a dot."""
     text = re.sub(r"--[^\n]*|'[^']*'", " ", read_statement(statement))
     return set(re.findall(r"\w+", re.sub(r"\bas\s+\w+|\b\w+\s*\.", " ", text)))
+
+
+def _tables(warehouse: Warehouse) -> dict[str, list[str]]:
+    """The columns of each table."""
+    views = {name.split("/")[1] for name in list_statements("marts")}
+    return {table: columns for table, columns in warehouse.columns.items() if table not in views}

@@ -116,3 +116,18 @@ def test_of_many_users_with_truth_the_same_few_are_taken(nights: Nights) -> None
         chosen = users_with_truth(warehouse, few, fold=0)
         assert len(chosen) == 5
         assert chosen == sorted(set(chosen) & set(everyone)) == users_with_truth(warehouse, few, fold=0)
+
+
+def test_history_without_folds_knows_the_same_pairs_and_holds_none_out(nights: Nights, catalog: SmallCatalog) -> None:
+    catalog.relevance = 'truth = ["interactions"]\ngrades = { like = 3, view = 1 }'
+    catalog.save()
+    nights.run("ingest")
+    pairs = "select user_id, item_id, weight, grade, is_seen, age_days, fold from pair_history order by all"
+    with open_warehouse(nights.folder) as warehouse:
+        make_history(warehouse, nights.context())
+        whole = warehouse.connection.sql(pairs).pl()
+        make_history(warehouse, nights.context(), has_folds=False)
+        served = warehouse.connection.sql(pairs).pl()
+    assert whole["fold"].null_count() < whole.height
+    assert served["fold"].null_count() == served.height > 0
+    assert served.drop("fold").sort(pl.all()).equals(whole.drop("fold").sort(pl.all()))
