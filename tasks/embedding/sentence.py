@@ -29,8 +29,8 @@ MIN_BATCH, MAX_BATCH, BATCH_CHARS = 16, 512, 32_000
 """Texts a batch: 16 long ones, or as many short ones as make up as much work; single words run four times faster so."""
 
 _FLOAT32_ON_CPU = Compute("cpu", "float32", "as set")
-_BLOCKWISE_FAMILIES = frozenset({"bert"})
-"""Models whose attention is plain softmax over all places, which is what `blockwise` computes."""
+_UNPADDED_FAMILIES = frozenset({"bert"})
+"""Models whose attention is plain softmax over all places, which is what `unpadded` computes."""
 
 
 class SentenceEmbedder:
@@ -119,12 +119,12 @@ class SentenceEmbedder:
             return {}
         config = self._folder / "config.json"
         family = json.loads(config.read_text(encoding="utf-8")).get("model_type") if config.is_file() else None
-        if family not in _BLOCKWISE_FAMILIES:
+        if family not in _UNPADDED_FAMILIES:
             return {}
         # Imported here as it imports torch.
-        from tasks.embedding import blockwise
+        from tasks.embedding import unpadded
 
-        return {"attn_implementation": blockwise.register()}
+        return {"attn_implementation": unpadded.register()}
 
 
 def _to_bfloat16(model: SentenceTransformer, *, is_packed: bool) -> None:

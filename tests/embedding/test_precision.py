@@ -10,11 +10,11 @@ import torch
 
 from tasks.contracts.errors import ConfigError
 from tasks.embedding import packed
-from tasks.embedding.blockwise import BLOCK_SCORES, attend
 from tasks.embedding.model_files import PACKAGED_MODEL
 from tasks.embedding.packed import pack_linear_layers
 from tasks.embedding.precision import Compute, Machine, choose_compute, read_machine
 from tasks.embedding.sentence import load_embedder
+from tasks.embedding.unpadded import attend
 from tasks.health import check_model
 
 PLAIN = Machine(frozenset({"avx2"}), has_gpu=False)
@@ -84,7 +84,7 @@ def test_doctor_says_what_is_chosen_and_why() -> None:
     assert str(Compute("cuda", "float32", "a GPU is fast enough")) == "float32 on the GPU (a GPU is fast enough)"
 
 
-def test_blockwise_attention_is_attention_and_leaves_padding_out() -> None:
+def test_unpadded_attention_is_attention_and_leaves_padding_out() -> None:
     torch.manual_seed(3)
     lengths = [7, 3, 7, 1, 5]
     query, key, value = torch.randn(3, len(lengths), 2, 7, 4).unbind(0)
@@ -98,14 +98,13 @@ def test_blockwise_attention_is_attention_and_leaves_padding_out() -> None:
         assert not found[row, length:].any()
 
 
-def test_blockwise_attention_without_padding_in_several_blocks() -> None:
+def test_unpadded_attention_of_texts_of_one_length_keeps_to_the_scaling() -> None:
     torch.manual_seed(4)
-    heads, length = 4, 300
-    n_texts = 2 * BLOCK_SCORES // (heads * length * length) + 1
-    query, key, value = torch.randn(3, n_texts, heads, length, 4).unbind(0)
-    found, _ = attend(torch.nn.Identity(), query, key, value, None, scaling=0.3)
+    query, key, value = torch.randn(3, 5, 4, 30, 8).unbind(0)
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=0.3).transpose(1, 2)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    for mask in (None, torch.ones(5, 30, dtype=torch.long)):
+        found, _ = attend(torch.nn.Identity(), query, key, value, mask, scaling=0.3)
+        torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.skipif(not read_machine().cpu_flags >= {"avx512_bf16"}, reason="the processor has no avx512_bf16")
