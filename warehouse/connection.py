@@ -20,20 +20,17 @@ import pyarrow as pa
 
 from warehouse.errors import DamagedError, LockedError, WarehouseError
 from warehouse.failures import RESTORE, first_line, is_damage
+from warehouse.instances import ALIAS, Instance
 from warehouse.migrations import migrate
 from warehouse.replies import REPLIES, ReplyFile, connect_replies
 from warehouse.statements import read_statement
 from warehouse.views import create_views
 
 DATABASE = "nightjar.duckdb"
-ALIAS = "nightjar"
 CACHE_KEPT_MB = 16
 POLL_SECONDS = 0.2
 PATIENCE_S = 30.0
 """How long a writer waits for whoever has the file open: an analyst's query should not end a night of hours."""
-
-ROW_GROUP_ROWS = 16_384
-"""A checkpoint holds a table's last row group in memory twice; DuckDB's own 122,880 labels would be 100 MB for moments."""
 
 
 class Warehouse:
@@ -217,26 +214,29 @@ def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: in
     }
     if memory_limit_mb is not None:
         config["memory_limit"] = f"{memory_limit_mb}MB"
-    connection = _attach_patiently(path, read_only=read_only, config=config)
-    warehouse = Warehouse(connection, folder, memory_limit_mb=memory_limit_mb)
+    instance = _attach_patiently(path, read_only=read_only, config=config)
+    warehouse = Warehouse(instance.cursor(), folder, memory_limit_mb=memory_limit_mb)
+    has_ended = False
     try:
         if not read_only:
-            create_views(connection, anew=bool(migrate(connection)))
+            create_views(warehouse.connection, anew=bool(migrate(warehouse.connection)))
         yield warehouse
+        has_ended = True
     except duckdb.Error as error:
         if is_damage(error):
             raise DamagedError(_describe_damage(path, error)) from error
         raise
     finally:
         warehouse.close()
+        instance.close(is_reusable=has_ended)
 
 
-def _attach_patiently(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+def _attach_patiently(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> Instance:
     """Raises LockedError where another process has the file, for a writer after PATIENCE_S: somebody's look is soon over."""
     deadline = time.monotonic() + (0.0 if read_only else PATIENCE_S)
     while True:
         try:
-            return _attach(path, read_only=read_only, config=config)
+            return Instance(path, read_only=read_only, config=config)
         except duckdb.Error as error:
             if not (isinstance(error, duckdb.IOException) and "lock" in str(error).lower()):
                 if is_damage(error):
@@ -245,19 +245,6 @@ def _attach_patiently(path: Path, *, read_only: bool, config: Mapping[str, Any])
             if time.monotonic() >= deadline:
                 raise LockedError(_describe_lock(path, error)) from error
         time.sleep(POLL_SECONDS)
-
-
-def _attach(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
-    """A connection whose one database is the file: the size of row groups can be said only where a file is attached."""
-    connection = duckdb.connect(":memory:", config=dict(config))
-    options = f"row_group_size {ROW_GROUP_ROWS}" + (", read_only" if read_only else "")
-    quoted = str(path).replace("'", "''")
-    try:
-        connection.execute(f"attach '{quoted}' as {ALIAS} ({options}); use {ALIAS}")
-    except duckdb.Error:
-        connection.close()
-        raise
-    return connection
 
 
 def _describe_lock(path: Path, error: duckdb.Error) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import ALIAS, DATABASE
+from warehouse.connection import DATABASE
 from warehouse.errors import DamagedError, LockedError, WarehouseError
 from warehouse.failures import RESTORE, first_line, is_damage
+from warehouse.instances import ALIAS
 from warehouse.migrations import known_migrations
 from warehouse.replies import REPLIES
 

@@ -114,12 +114,12 @@ def fill_disk(ballast: Path, *, left: int) -> None:
 
 def limit_database(size: int) -> None:
     """Let DuckDB have little memory, and no disk instead, whenever it is opened from now on in this process."""
-    real = warehouse.connection._attach
+    real = warehouse.connection.Instance
 
     def attach(path: Path, *, read_only: bool, config: Mapping[str, Any]) -> Any:
         return real(path, read_only=read_only, config={**config, "memory_limit": f"{size}B", "temp_directory": ""})
 
-    warehouse.connection._attach = attach
+    warehouse.connection.Instance = attach  # type: ignore[assignment,misc]
 
 
 def run_night(context: StepContext, fault: Fault | None, said: Path, marks: Path | None = None) -> None:
