@@ -7,6 +7,7 @@ same settings. What failed or has spilled to disk is not kept.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -86,3 +87,12 @@ def _keep(settings: _Settings, root: duckdb.DuckDBPyConnection) -> None:
         del _spare[:-KEPT]
     for _, one in old:
         one.close()
+
+
+@atexit.register
+def _close_spare() -> None:
+    """Before the interpreter goes: whoever binds DuckDB to Python complains of objects that outlive it."""
+    with _guard:
+        for _, root in _spare:
+            root.close()
+        _spare.clear()

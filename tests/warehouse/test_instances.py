@@ -110,3 +110,9 @@ def test_memory_of_a_heavy_opening_goes_back(tmp_path: Path, made: list[str]) ->
         assert resident() - before > 300 * MEBIBYTE
     assert resident() - before < 60 * MEBIBYTE
     assert len(made) == 1
+
+
+def test_a_process_that_has_opened_a_warehouse_ends_in_silence(tmp_path: Path) -> None:
+    script = f"from pathlib import Path; from warehouse.connection import open_warehouse as o\nwith o(Path({str(tmp_path)!r})): pass"
+    ended = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True)
+    assert ended.stderr + ended.stdout == ""
