@@ -7,6 +7,7 @@ only take room, for ever where no later run writes the same name.
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from warehouse.publication.retention import sweep_publications
@@ -31,4 +32,7 @@ def sweep_leftovers(folder: Path) -> list[Path]:
         else:
             path.unlink(missing_ok=True)
         swept.append(path)
+    # An instance of DuckDB that finds its scratch folder when it ends has spilled, and is not kept for the next opening.
+    with suppress(OSError):
+        (folder / "tmp").rmdir()
     return swept

@@ -51,6 +51,7 @@ def test_start_after_a_crash_sweeps_what_is_half_written(folder: Path) -> None:
     assert all((folder / name).exists() for name in HALF)
     assert start(folder, "next") == ["dead"]
     assert [name for name in HALF if (folder / name).exists()] == []
+    assert not (folder / "tmp").exists()
     assert [name for name in WHOLE if not (folder / name).exists()] == []
     assert verify_publication(folder / "published").run_id == "r0"
 
