@@ -32,6 +32,7 @@ _MEMORY = (
     "bad_alloc",
     "bad allocation",
     "Unable to allocate",
+    "MemoryError",
     # A thread needs memory for its stack before it does anything.
     "can't start new thread",
     "Failed to launch worker thread",

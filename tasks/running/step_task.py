@@ -36,6 +36,7 @@ def task(*, name: str, hours: float = 12.0, run_name: str = "") -> Callable[[Cal
         @functools.wraps(step)
         def run(*args: P.args, **kwargs: P.kwargs) -> StepReport:
             clock = time.monotonic()
+            _unwatch_progress_bars()
             report = _with_workers(step(*args, **kwargs), (*args, *kwargs.values()))
             _log(replace(report, seconds=time.monotonic() - clock))
             return report
@@ -51,6 +52,17 @@ def task(*, name: str, hours: float = 12.0, run_name: str = "") -> Callable[[Cal
         )(run)
 
     return decorate
+
+
+def _unwatch_progress_bars() -> None:
+    """No thread beside the bars that libraries make though they show none.
+
+    Python waits for ever for a thread that could not begin for want of memory; a night that ran out of it once hung there.
+    """
+    # Imported here, for where a step is declared nothing shows bars.
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0
 
 
 def _with_workers(report: StepReport, given: Sequence[object]) -> StepReport:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import tqdm.auto
+import tqdm.std
 
 from tasks.contracts.errors import GateFailedError
 from tasks.quality import refresh_docs
@@ -99,3 +101,12 @@ def test_nothing_is_published_around_a_closed_gate(finished: Nights, catalog: Sm
     assert finished.published("recommendations").equals(before)
     finished.run("embed", "candidates", "score", "publish")
     assert finished.published("recommendations")["user_id"].n_unique() == 22
+
+
+def test_progress_bars_of_others_begin_no_thread(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(tqdm.std, "TMonitor", lambda *given: begun.append(given))
+    monkeypatch.setattr(tqdm.std.tqdm, "monitor_interval", 10)
+    monkeypatch.setattr(tqdm.auto.tqdm, "monitor", None)
+    nights.run("ingest", GATE)
+    assert begun == []

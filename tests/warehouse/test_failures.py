@@ -23,6 +23,10 @@ from warehouse.failures import explain_failure
         (PermissionError(errno.EACCES, "Permission denied", "/d/x"), "no permission for '/d/x'; let this user read"),
         (MemoryError("std::bad_alloc"), "the memory is used up (std::bad_alloc); give the process more"),
         (duckdb.OutOfMemoryException("Out of Memory Error: failed\n\nadvice"), "the memory is used up (Out of Memory Error: failed)"),
+        (
+            duckdb.InvalidInputException("Invalid Input Error: exporting a stream failed: MemoryError: "),
+            "the memory is used up (Invalid Input Error: exporting a stream failed: MemoryError:)",
+        ),
         (sqlite3.OperationalError("database or disk is full"), "the disk is full; free some space"),
         (duckdb.IOException("Corrupt database file: computed checksum 1\nadvice"), "a database is damaged: Corrupt database file"),
         (duckdb.IOException('IO Error: Could not write file "x": No space left on device'), "the disk is full; free"),
