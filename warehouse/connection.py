@@ -197,7 +197,11 @@ class Warehouse:
 
 @contextmanager
 def open_warehouse(folder: Path, *, read_only: bool = False, memory_limit_mb: int | None = None) -> Iterator[Warehouse]:
-    """Open (and, for writing, create and migrate) the warehouse in `folder`, and close it at the end."""
+    """Open (and, for writing, create and migrate) the warehouse in `folder`, and close it at the end.
+
+    Raises WarehouseError (of its kinds LockedError and DamagedError too), and OSError (EFBIG) where this process may not write
+    as far as the file reaches.
+    """
     path = folder / DATABASE
     if read_only and not path.exists():
         raise WarehouseError(

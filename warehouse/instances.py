@@ -8,6 +8,9 @@ same settings. What failed or has spilled to disk is not kept.
 from __future__ import annotations
 
 import atexit
+import errno
+import os
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -22,6 +25,9 @@ KEPT = 2
 ROW_GROUP_ROWS = 16_384
 """A checkpoint holds a table's last row group in memory twice; DuckDB's own 122,880 labels would be 100 MB for moments."""
 
+SMALLEST_LIMIT = 1 << 20
+"""Without a row a warehouse has 800 kB; where files end below that, it would be left half made."""
+
 _Settings = frozenset[tuple[str, str]]
 _spare: list[tuple[_Settings, duckdb.DuckDBPyConnection]] = []
 _guard = Lock()
@@ -31,7 +37,12 @@ class Instance:
     """A DuckDB instance whose one database is a warehouse's file. Statements run on its cursors, never on itself."""
 
     def __init__(self, path: Path, *, read_only: bool, config: Mapping[str, Any]) -> None:
-        """Attach the file; raises duckdb.Error where that fails. config: DuckDB's settings of the instance."""
+        """Attach the file; config: DuckDB's settings of the instance.
+
+        Raises duckdb.Error where that fails, OSError (EFBIG) where this process may not write as far as the file reaches.
+        """
+        if not read_only:
+            _require_reach(path)
         self._settings: _Settings = frozenset((name, str(value)) for name, value in config.items())
         self._root = _take(self._settings) or duckdb.connect(":memory:", config=dict(config))
         # The size of row groups can be said only where a file is attached.
@@ -69,6 +80,16 @@ class Instance:
         own = dict(self._settings).get("memory_limit")
         restore = "reset memory_limit" if own is None else f"set memory_limit = '{own}'"
         self._root.execute(f"set memory_limit = '1MB'; {restore}")
+
+
+def _require_reach(path: Path) -> None:
+    """DuckDB writes blocks of metadata again in place: a limit (`ulimit -f`) that cuts such a write short damages the file.
+
+    A limit beyond the end of the file cuts only what nothing refers to yet.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit != resource.RLIM_INFINITY and limit < max(path.stat().st_size if path.exists() else 0, SMALLEST_LIMIT):
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
 
 
 def _take(settings: _Settings) -> duckdb.DuckDBPyConnection | None:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
+from tasks.contracts.blas import require_blas_room
 from tasks.contracts.errors import StepError
 from tasks.retrieval.item_index import FloatMatrix, IntVector
 
@@ -84,6 +85,7 @@ def _invert(matrix: FloatMatrix) -> None:
     """Replace a symmetric positive definite matrix (Fortran order) by its inverse, by Cholesky's factors."""
     if not len(matrix):
         return
+    require_blas_room()
     _, info = lapack.spotrf(matrix, lower=True, overwrite_a=True, clean=False)
     if info == 0:
         _, info = lapack.spotri(matrix, lower=True, overwrite_c=True)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.contracts.blas import require_blas_room
 from tasks.run_report.measured import ItemMap, Point
 from tasks.run_report.texts import plain
 
@@ -65,6 +66,7 @@ def _principal(centred: Floats) -> Floats:
     # scikit-learn takes seconds to import, which only the report should pay.
     from sklearn.decomposition import PCA
 
+    require_blas_room()
     n = min(PCA_DIMENSIONS, *centred.shape)
     return np.asarray(PCA(n, svd_solver="full", random_state=SEED).fit_transform(centred), dtype=np.float64)
 

@@ -49,7 +49,7 @@ class Fault:
     """Before the n-th operation of this name in the stage; operations: "begin", "commit", "rename", "shard", "insert <table>" …
 
     kind: "kill" (SIGKILL), "full" (the disk), "file size" and "memory" (limits of the system's), "database memory" (DuckDB's
-    own limit). size is what is left, in bytes: of the disk, for a file, or of memory.
+    own limit). size in bytes: what is left of the disk or of memory, or where files end.
     """
 
     stage: str

@@ -165,9 +165,15 @@ def try_limit(stage: Stage, number: int) -> Try:
     kind, aimed = KINDS[number % 3], STAGES[number // 3 % len(STAGES)]
     # Of all orders of size: what needs a byte and what needs a megabyte fail elsewhere.
     size = int(LARGEST[kind] ** chance.uniform(0.5, 1.0))
-    fault = Fault(aimed, "begin", kind=kind, size=size)
+    # A limit beyond the end of the database meets it where it grows.
+    is_beyond = kind == "file size" and chance.random() < 0.5
+    told = (
+        f"{size} bytes {'beyond the end of the database' if is_beyond else 'a file' if kind == 'file size' else 'left'}"
+    )
     with borrowed(stage) as folder, small_disk(folder / "disk", mb=DISK_MB) as disk:
         nights = copy_of(stage.yesterday, disk)
+        end = (nights.folder / DATABASE).stat().st_size if is_beyond else 0
+        fault = Fault(aimed, "begin", kind=kind, size=end + size)
         code = run_tonight(nights, stage.forking, fault)
         (disk / BALLAST).unlink(missing_ok=True)
         said = said_by(nights)
@@ -179,9 +185,7 @@ def try_limit(stage: Stage, number: int) -> Try:
         lost = run_again(stage, nights, exit_code=code)
         if code == FAILED and not said.get("line"):
             lost = lost or "no clear line"
-    return Try(
-        "limits", number, f"{kind}, {size} bytes left, from {aimed} on", ended[:300], lost, time.monotonic() - begun
-    )
+    return Try("limits", number, f"{kind}, {told}, from {aimed} on", ended[:300], lost, time.monotonic() - begun)
 
 
 def run_again(stage: Stage, nights: Nights, *, exit_code: int | None) -> str:

@@ -6,7 +6,9 @@ long form tries every stage and many sizes.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from tests.chaos.disks import small_disk, write_protected
 from tests.chaos.driver import BALLAST, FAILED, Fault, fill_disk
 from tests.chaos.nights import assert_opens, assert_same, copy_of, run_tonight, said_by
 from tests.night import STAGES, Nights
-from warehouse.connection import open_warehouse
+from warehouse.connection import DATABASE, open_warehouse
+from warehouse.failures import GOES_ON, explain_failure
+from warehouse.instances import SMALLEST_LIMIT, Instance
 
 DISK_MB = 256
 FULL = "the disk is full"
@@ -62,6 +66,50 @@ def assert_stopped(nights: Nights, fault: Fault, code: int | None, line: str, *,
     if is_writable:
         assert "the same command goes on from there" in told
         assert_opens(nights)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
+def test_database_is_not_written_where_files_end_before_it_does(
+    tmp_path: Path, yesterday: Nights, share: float
+) -> None:
+    """DuckDB writes its metadata again in place: cut short by the limit, it would be damaged."""
+    nights = copy_of(yesterday, tmp_path)
+    path = nights.folder / DATABASE
+    before = path.read_bytes()
+    end = int(share * (len(before) - 1))
+    with files_end_at(end), pytest.raises(OSError, match="File too large") as caught, open_warehouse(nights.folder):
+        pytest.fail("it was opened")
+    assert f"raise the limit (`ulimit -f`), and {GOES_ON}" in (explain_failure(caught.value) or "")
+    assert str(path) in (explain_failure(caught.value) or "")
+    assert path.read_bytes() == before
+
+
+def test_database_that_ends_at_the_limit_opens_and_a_reader_needs_no_room(tmp_path: Path, yesterday: Nights) -> None:
+    nights = copy_of(yesterday, tmp_path)
+    with files_end_at((nights.folder / DATABASE).stat().st_size), open_warehouse(nights.folder):
+        pass
+    with files_end_at(0), open_warehouse(nights.folder, read_only=True) as warehouse:
+        assert warehouse.value("queries/count_active_items", catalog="news")
+
+
+def test_new_warehouse_is_not_begun_where_it_could_not_grow(tmp_path: Path) -> None:
+    with files_end_at(SMALLEST_LIMIT - 1), pytest.raises(OSError, match="File too large"):
+        Instance(tmp_path / DATABASE, read_only=False, config={})
+    assert not (tmp_path / DATABASE).exists()
+    with files_end_at(SMALLEST_LIMIT):
+        Instance(tmp_path / DATABASE, read_only=False, config={}).close(is_reusable=False)
+    assert (tmp_path / DATABASE).exists()
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """Let this process write no file beyond `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [0, 1 << 20])
