@@ -1,11 +1,12 @@
-"""What a night costs when nothing has changed, and when one item and one user in a hundred have: BBC news, and a generated catalog.
+"""What a night costs when nothing has changed, and when one item and one user in a hundred have: BBC news, and generated catalogs.
 
-    python -m benchmarks.changed_nights --data ../shared/data [--only bbc | generated] [--users 100000 --items 100000]
+    python -m benchmarks.changed_nights --data ../shared/data [--only bbc | mixed | generated] [--users 100000 --items 100000]
         [--nights 2] [--small]
 
 Three nights on three days over one warehouse, every stage as `nightly` runs it (flows.stage.run_step, without Prefect's
 server): all is new; nothing has changed; 1 % of the items are new or have another text, and 1 % of the users have five more
-interactions. BBC has 200 simulated users with 20 interactions each, and the model that ships with Nightjar. The generated
+interactions. BBC has 200 simulated users with 20 interactions each, and the model that ships with Nightjar. mixed: more
+articles, of passages of the BBC's, and more users, with all stages. The generated
 catalog (benchmarks/million_data.py) has its vectors and topics stored, so that it starts at `similar`. Counted are seconds a
 stage, requests, vectors, labels and near pairs made, and whether the published bytes are the same. --small: 300 articles and
 2,000 x 2,000. --nights 2 leaves out the third night of the generated catalog, in which everybody's lists are made anew for a
@@ -15,10 +16,8 @@ day on which all is a day older. About 2 minutes on two idle cores for BBC, 20 f
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import importlib
-import json
 import os
 import platform
 import resource
@@ -26,12 +25,11 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.changed_articles import DAY, MORE, Articles
 from benchmarks.million_catalog import make_catalog as make_generated
 from benchmarks.million_data import CATALOG, fill
 from benchmarks.near_duplicates_million import plant
@@ -41,18 +39,14 @@ from tasks.contracts.context import StepContext
 from tasks.contracts.report import StepReport
 from tasks.keeping import ALL, ORDER
 from tasks.publish import confirm_latest
-from tasks.readers import read_batches
 from tasks.runs import finish_run, start_run
-from tasks.simulation.profiles import simulate_profiles
 from warehouse.connection import open_warehouse
 from warehouse.publication import resolve_latest
 
-DAY = date(2026, 11, 1)
 BBC_STAGES = ("ingest", *ORDER)
 GENERATED_STAGES = ("similar", "relations", "candidates", "train", "score", "evaluate", "publish")
 LABELS = ("enrichments", "topic_labels", "similarity_labels", "judge_labels")
-BBC = Path(__file__).parent.parent / "examples/catalogs/bbc.toml"
-N_USERS, PER_USER, MORE = 200, 20, 5
+N_USERS = 200
 PACKAGES = ("sentence-transformers", "torch", "lightgbm", "faiss-cpu", "duckdb", "polars")
 
 
@@ -73,76 +67,6 @@ class Night:
     def total(self) -> float:
         """Seconds of all stages."""
         return sum(self.seconds.values())
-
-
-class Articles:
-    """The files of the BBC catalog, to be changed between nights."""
-
-    def __init__(self, data: Path, folder: Path, *, limit: int | None) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True)
-        self.source = load_catalog(BBC, {"data": str(data.resolve())})
-        frames = [batch.records for batch in read_batches(self.source.items[0], "items")]
-        rows = [row for frame in frames for row in frame.select("item_id", "title", "text").to_dicts()]
-        self.items = rows[:: max(1, len(rows) // limit)] if limit else rows
-        topics = [(topic.name, topic.description) for topic in self.source.taxonomy]
-        self.users = simulate_profiles(N_USERS, topics=topics, seed=1).to_dicts()
-        self.events = [event for number in range(N_USERS) for event in self._reads(number, PER_USER, DAY)]
-
-    def _reads(self, number: int, n: int, before: date) -> list[tuple[str, str, str, str]]:
-        rng = np.random.default_rng((3, number, n))
-        chosen = rng.choice(len(self.items), size=n, replace=False)
-        user = str(self.users[number]["user_id"])
-        return [
-            (
-                user,
-                str(self.items[at]["item_id"]),
-                "read",
-                f"{before - timedelta(days=1 + int(rng.integers(60)))}T10:00:00",
-            )
-            for at in chosen
-        ]
-
-    def change(self) -> None:
-        """1 % of the items: half of them new, half with another text; 1 % of the users: five more interactions."""
-        n = max(2, len(self.items) // 100)
-        for row in self.items[:: len(self.items) // (n // 2)][: n // 2]:
-            row["text"] = f"{row['text']} It was reported again a day later."
-        new = [
-            {**row, "item_id": f"new-{row['item_id']}", "text": f"{row['text'][300:]}"}
-            for row in self.items[7 : 7 + n // 2]
-        ]
-        self.items += new
-        for number in range(max(1, N_USERS // 100)):
-            self.events += self._reads(number, MORE, DAY)
-
-    def save(self) -> Path:
-        """Write all; the catalog file."""
-        (self.folder / "items.jsonl").write_text(
-            "".join(json.dumps(row) + "\n" for row in self.items), encoding="utf-8"
-        )
-        (self.folder / "users.jsonl").write_text(
-            "".join(json.dumps(row) + "\n" for row in self.users), encoding="utf-8"
-        )
-        with (self.folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("user", "item", "event", "at"), *self.events])
-        topics = "".join(
-            f"[[taxonomy]]\nname = {json.dumps(one.name)}\ndescription = {json.dumps(one.description)}\n"
-            for one in self.source.taxonomy
-        )
-        columns = ", ".join(f'{name} = "{name}"' for name in self.users[0])
-        file_ = self.folder / "bbc.toml"
-        file_.write_text(
-            'name = "bbc"\n[[items]]\nformat = "jsonl"\npath = "items.jsonl"\n'
-            'columns = { item_id = "item_id", title = "title", text = "text" }\n'
-            '[[users]]\nformat = "jsonl"\npath = "users.jsonl"\n'
-            f"columns = {{ {columns} }}\n"
-            '[[interactions]]\nformat = "csv"\npath = "events.csv"\n'
-            'columns = { user_id = "user", item_id = "item", event = "event", occurred_at = "at" }\n'
-            f'[events]\nread = 1.0\n[relevance]\ntruth = ["judge", "interactions"]\ngrades = {{ read = 2 }}\n{topics}',
-            encoding="utf-8",
-        )
-        return file_
 
 
 def run_night(name: str, context: StepContext, stages: Sequence[str]) -> Night:
@@ -191,9 +115,9 @@ def digest_published(published: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def run_bbc(root: Path, data: Path, *, small: bool) -> list[Night]:
-    """The three nights of BBC news."""
-    articles = Articles(data, root / "catalog", limit=300 if small else None)
+def run_bbc(root: Path, data: Path, *, n_users: int, limit: int | None, mixed: int | None) -> list[Night]:
+    """The three nights of BBC news, or of articles that are mixed of them."""
+    articles = Articles(data, root / "catalog", n_users=n_users, limit=limit, mixed=mixed)
 
     def context(number: int) -> StepContext:
         catalog = load_catalog(articles.save())
@@ -262,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with bbc-news-summary.zip")
-    parser.add_argument("--only", choices=("bbc", "generated"))
+    parser.add_argument("--only", choices=("bbc", "mixed", "generated"))
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--nights", type=int, choices=(2, 3), default=3)
@@ -271,10 +195,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     clock, parts = time.perf_counter(), []
     with tempfile.TemporaryDirectory() as root:
-        if given.only != "generated":
-            nights = run_bbc(Path(root) / "bbc", given.data, small=given.small)
+        limit = 300 if given.small else None
+        if given.only in (None, "bbc"):
+            nights = run_bbc(Path(root) / "bbc", given.data, n_users=N_USERS, limit=limit, mixed=None)
             parts += describe(f"BBC news, {N_USERS} simulated users", nights)
-        if given.only != "bbc":
+        if given.only == "mixed":
+            mixed = {"n_users": given.users, "mixed": given.items}
+            nights = run_bbc(Path(root) / "mixed", given.data, limit=limit, **mixed)
+            parts += describe(f"{given.items:,} articles mixed of BBC news, {given.users:,} simulated users", nights)
+        if given.only in (None, "generated"):
             n_users, n_items = (2000, 2000) if given.small else (given.users, given.items)
             nights = run_generated(Path(root) / "generated", n_users=n_users, n_items=n_items, n_nights=given.nights)
             parts += describe(f"{CATALOG}: {n_users:,} users, {n_items:,} items, from stored vectors on", nights)
