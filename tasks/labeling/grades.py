@@ -59,43 +59,12 @@ def store_grades(
     costs nothing: what was paid stands with the orders and the anchors.
     """
     n_changed = n_dead = 0
+    scope = {"catalog": context.catalog.name, "design": design, "fingerprint": fingerprint}
+    origin = {"fingerprint": fingerprint, "labeler": labeler.name}
     for start in range(0, len(samples), BLOCK_USERS):
         block = samples[start : start + BLOCK_USERS]
-        stored = read_grades(warehouse, block, fingerprint)
-        wanted = {
-            one.profile_hash: {
-                key: graded.grades[one.profile_hash, key]
-                for key in one.contents
-                if (one.profile_hash, key) in graded.grades
-            }
-            for one in block
-        }
-        changed = [
-            one for one in block if _of(stored.get(one.profile_hash, {}), one.contents) != wanted[one.profile_hash]
-        ]
-        rows = [
-            {**grade_row(f"{profile}|{key}", JudgeAnswer(one.relevance, one.confidence, one.reason)), **_free(context)}
-            for profile in (sample.profile_hash for sample in changed)
-            for key, one in wanted[profile].items()
-        ]
-        origin = {"fingerprint": fingerprint, "labeler": labeler.name}
-        schema = {**GRADE_SCHEMA, **PROVENANCE}
         dead = [] if is_partial else _dead_letters(context, block, graded, origin)
-        with warehouse.transaction():
-            profiles = [one.profile_hash for one in changed]
-            scope = {"catalog": context.catalog.name, "design": design, "fingerprint": fingerprint}
-            warehouse.run("queries/forget_grades", profile_hashes=profiles, **scope)
-            labels = pl.DataFrame([{**row, **origin} for row in rows], schema=schema, orient="row")
-            warehouse.insert("judge_labels", labels)
-            keys = [f"{one.profile_hash}|{key}" for one in block for key in wanted[one.profile_hash]]
-            warehouse.run("queries/forget_ungraded", keys=keys, catalog=context.catalog.name, fingerprint=fingerprint)
-            if dead:
-                warehouse.insert("dead_letters", pl.DataFrame(dead), on_conflict="replace")
-        n_changed += sum(
-            one != stored.get(sample.profile_hash, {}).get(key)
-            for sample in block
-            for key, one in wanted[sample.profile_hash].items()
-        )
+        n_changed += _store_block(warehouse, context, block, graded, scope=scope, origin=origin, dead=dead)
         n_dead += len(dead)
     notes = [
         f"{len(graded.grades)} grades from orders and {graded.n_anchors} anchors, {n_changed} of them new or changed"
@@ -107,6 +76,53 @@ def store_grades(
     elif n_dead:
         notes.append(f"{n_dead} pairs got no grade: see the dead letters")
     return notes
+
+
+def _store_block(
+    warehouse: Warehouse,
+    context: StepContext,
+    block: Sequence[UserSample],
+    graded: Graded,
+    *,
+    scope: Mapping[str, str],
+    origin: Mapping[str, str],
+    dead: Sequence[Mapping[str, Any]],
+) -> int:
+    """Store the grades of some users in one transaction; how many of them are new or changed."""
+    stored = read_grades(warehouse, block, scope["fingerprint"])
+    wanted = {
+        one.profile_hash: {
+            key: graded.grades[one.profile_hash, key]
+            for key in one.contents
+            if (one.profile_hash, key) in graded.grades
+        }
+        for one in block
+    }
+    changed = [
+        one.profile_hash
+        for one in block
+        if _of(stored.get(one.profile_hash, {}), one.contents) != wanted[one.profile_hash]
+    ]
+    rows = [
+        {
+            **grade_row(f"{profile}|{key}", JudgeAnswer(one.relevance, one.confidence, one.reason)),
+            **_free(context),
+            **origin,
+        }
+        for profile in changed
+        for key, one in wanted[profile].items()
+    ]
+    keys = [f"{profile}|{key}" for profile, grades in wanted.items() for key in grades]
+    with warehouse.transaction():
+        warehouse.run("queries/forget_grades", profile_hashes=changed, **scope)
+        warehouse.insert("judge_labels", pl.DataFrame(rows, schema={**GRADE_SCHEMA, **PROVENANCE}, orient="row"))
+        ungraded = {name: scope[name] for name in ("catalog", "fingerprint")}
+        warehouse.run("queries/forget_ungraded", keys=keys, **ungraded)
+        if dead:
+            warehouse.insert("dead_letters", pl.DataFrame(dead), on_conflict="replace")
+    return sum(
+        one != stored.get(profile, {}).get(key) for profile, grades in wanted.items() for key, one in grades.items()
+    )
 
 
 def measure_orders(
