@@ -71,6 +71,7 @@ def candidates(context: StepContext) -> StepReport:
         known = {fold: users_with_truth(warehouse, context, fold=fold) for fold in folds}
         arrays = load_catalog_arrays(warehouse, context, fold=None)
         served = _write_served(warehouse, context, arrays, everyone)
+        arrays = arrays.shared()
         held_out = _write_held_out(warehouse, context, arrays, known)
         served.notes += onboarding_note(warehouse, context)
         gate = check_suite("candidates", warehouse, context, frames={"candidate_facts": _facts(served, len(everyone))})
@@ -103,7 +104,7 @@ def _write_served(warehouse: Warehouse, context: StepContext, arrays: CatalogArr
 
 
 def _write_held_out(
-    warehouse: Warehouse, context: StepContext, served: CatalogArrays, user_ids: Mapping[int, list[str]]
+    warehouse: Warehouse, context: StepContext, shared: CatalogArrays, user_ids: Mapping[int, list[str]]
 ) -> int:
     """The users of each fold, with sources that know nothing of the fold; a shard holds rows of one fold."""
     stage = "candidates-holdout"
@@ -111,8 +112,9 @@ def _write_held_out(
         for fold, ids in user_ids.items():
             if fold and not ids:
                 continue
-            arrays = load_catalog_arrays(warehouse, context, fold=fold, known=served)
+            arrays = load_catalog_arrays(warehouse, context, fold=fold, known=shared)
             _write(output, warehouse, context, arrays, ids, fold=fold, served=Served())
+            del arrays
     return output.n_rows
 
 

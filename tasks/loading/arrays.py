@@ -40,6 +40,13 @@ class CatalogArrays:
     sources: list[Source]
     segment_popularity: pl.DataFrame | None = None
 
+    def shared(self) -> CatalogArrays:
+        """What is the same in every fold: the index, and of the sources those that share the search of its vectors.
+
+        The others' models, gigabytes in a large catalog, can then go before those of a fold are fitted.
+        """
+        return CatalogArrays(self.index, [one for one in self.sources if item_search_of([one]) is not None])
+
 
 def load_catalog_arrays(
     warehouse: Warehouse,

@@ -58,6 +58,8 @@ def fit_ease(
         _add_products(weights, content[items])
     weights[np.diag_indices(len(items))] += added.astype(np.float32)
     _invert(weights)
+    # Symmetric, so that it may be read by rows: a product with histories would copy what lies by columns, each time anew.
+    weights = weights.T
     scale = -1.0 / np.diag(weights)
     weights *= scale[None, :]
     weights[np.diag_indices(len(items))] = 0.0
@@ -70,7 +72,7 @@ def _gram(columns: sparse.csc_matrix) -> FloatMatrix:
     gram = np.empty((size, size), dtype=np.float32, order="F")
     for start in range(0, size, GRAM_BLOCK):
         part = slice(start, min(start + GRAM_BLOCK, size))
-        gram[:, part] = (columns.T @ columns[:, part]).toarray()
+        (columns.T @ columns[:, part]).toarray(out=gram[:, part])
     return gram
 
 

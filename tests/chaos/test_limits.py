@@ -6,6 +6,7 @@ long form tries every stage and many sizes.
 
 from __future__ import annotations
 
+import random
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from tests.chaos.driver import BALLAST, FAILED, Fault, fill_disk
 from tests.chaos.nights import assert_opens, assert_same, copy_of, run_tonight, said_by
 from tests.night import STAGES, Nights
 from warehouse.connection import DATABASE, open_warehouse
+from warehouse.errors import WarehouseError
 from warehouse.failures import GOES_ON, explain_failure
 from warehouse.instances import SMALLEST_LIMIT, Instance
 
@@ -99,6 +101,37 @@ def test_new_warehouse_is_not_begun_where_it_could_not_grow(tmp_path: Path) -> N
     with files_end_at(SMALLEST_LIMIT):
         Instance(tmp_path / DATABASE, read_only=False, config={}).close(is_reusable=False)
     assert (tmp_path / DATABASE).exists()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_limit_beyond_the_end_of_the_database_damages_nothing(tmp_path: Path, seed: int) -> None:
+    """Large and small changes until one does not fit: what was committed before is there, and nothing of it is damaged."""
+    chance = random.Random(seed)
+    with open_warehouse(tmp_path) as warehouse:
+        warehouse.connection.execute("create table filler (n int, t varchar)")
+    end = max((tmp_path / DATABASE).stat().st_size, SMALLEST_LIMIT) + int((8 << 20) ** chance.random())
+    committed, failure = 0, ""
+    with files_end_at(end):
+        while not failure:
+            try:
+                with open_warehouse(tmp_path) as warehouse, warehouse.transaction():
+                    warehouse.connection.execute(
+                        "insert into filler select $n, md5(range::text) from range($rows)",
+                        {"n": committed, "rows": int(200_000 ** chance.random())},
+                    )
+                committed += 1
+            except (duckdb.Error, WarehouseError, OSError) as error:
+                failure = explain_failure(error) or str(error)
+    assert failure.startswith("a file would become larger than this process may write")
+    # A checkpoint may fail after the commit has reached the log.
+    assert warehouse_numbers(tmp_path) in (list(range(committed)), list(range(committed + 1)))
+
+
+def warehouse_numbers(folder: Path) -> list[int]:
+    with open_warehouse(folder) as warehouse:
+        warehouse.connection.execute("checkpoint")
+        found = warehouse.connection.sql("select n, count(t) from filler group by n order by n").fetchall()
+    return [n for n, _ in found]
 
 
 @contextmanager
