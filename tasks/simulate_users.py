@@ -35,6 +35,7 @@ def simulate_users(context: StepContext, *, n_users: int, seed: int) -> StepRepo
                 catalog=context.catalog.name,
                 user_space=context.catalog.user_space,
             )
+            warehouse.run("ingest/see_users", run_id=context.run_id, user_space=context.catalog.user_space)
     return StepReport(
         stage="simulate-users",
         catalog=context.catalog.name,

@@ -113,7 +113,7 @@ MEANINGS: Mapping[str, str] = {
     "candidates.neighbours": "item_to_item: how many nearest items each item keeps",
     "candidates.shrinkage": "item_to_item: damps similarities that few users support",
     "candidates.collaborative_model": "`auto`: EASE up to ease_max_items items, ALS above",
-    "candidates.ease_max_items": "EASE inverts a matrix of this many rows: 20,000 need 1.6 GB and some minutes",
+    "candidates.ease_max_items": "EASE inverts a matrix of this many rows: 20,000 need 1.6 GB and twice half a minute",
     "candidates.ease_regularization": "EASE's lambda",
     "candidates.als_factors": "ALS: the length of its vectors",
     "candidates.exploration_items": "how many items the source exploration draws for each user",
