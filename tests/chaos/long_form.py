@@ -165,7 +165,6 @@ def try_limit(stage: Stage, number: int) -> Try:
     kind, aimed = KINDS[number % 3], STAGES[number // 3 % len(STAGES)]
     # Of all orders of size: what needs a byte and what needs a megabyte fail elsewhere.
     size = int(LARGEST[kind] ** chance.uniform(0.5, 1.0))
-    # A limit beyond the end of the database meets it where it grows.
     is_beyond = kind == "file size" and chance.random() < 0.5
     told = (
         f"{size} bytes {'beyond the end of the database' if is_beyond else 'a file' if kind == 'file size' else 'left'}"
