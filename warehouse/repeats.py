@@ -21,8 +21,8 @@ def note_repeats(warehouse: Warehouse) -> None:
     n_staged: int = warehouse.value("ingest/count_interactions")
     n_parts = -(-n_staged // PART_ROWS)
     for part in range(n_parts):
-        column = warehouse.arrow("ingest/hash_interactions", part=part, n_parts=n_parts).column(0)
-        hashes = np.concatenate([np.empty(0, np.uint64), *(chunk.to_numpy() for chunk in column.chunks)])
+        found = warehouse.query("ingest/hash_interactions", part=part, n_parts=n_parts)
+        hashes = found["row_hash"].to_numpy(writable=True)
         warehouse.insert("repeated_hashes", pl.DataFrame({"row_hash": find_repeated(hashes)}))
 
 

@@ -170,7 +170,8 @@ def _parse(text: bytes, table: Table, number: int) -> Block | None:
     plain = text.replace(b"\r\n", b"\n") if b"\r" in text else text
     if not _is_plain(plain, table):
         return None
-    if not plain.isascii() and not table.encoding.startswith("utf-8"):
+    is_ascii = plain.isascii()
+    if not is_ascii and not table.encoding.startswith("utf-8"):
         try:
             plain = plain.decode(table.encoding).encode()
         except UnicodeDecodeError:
@@ -186,12 +187,15 @@ def _parse(text: bytes, table: Table, number: int) -> Block | None:
             pa.py_buffer(plain),
             read_options=pyarrow.csv.ReadOptions(column_names=numbers),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=table.separator, quote_char='"' if table.has_quotes else False, ignore_empty_lines=False
+                delimiter=table.separator,
+                quote_char='"' if table.has_quotes and b'"' in plain else False,
+                ignore_empty_lines=False,
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 include_columns=list(dict.fromkeys(wanted)),
                 column_types=dict.fromkeys(wanted, pa.string()),
                 strings_can_be_null=False,
+                check_utf8=not is_ascii,
             ),
         )
     except pa.ArrowInvalid:
