@@ -90,7 +90,7 @@ def _also_bought(warehouse: Warehouse, context: StepContext) -> pl.DataFrame:
     nothing = pl.DataFrame()
     if not catalog.relations.also_bought:
         return nothing
-    make_history(warehouse, context)
+    make_history(warehouse, context, has_folds=False)
     choices = warehouse.query("queries/choices", fold=None, max_age_days=None)
     if choices.is_empty():
         return nothing

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tasks.retrieval import item_to_item
 from tasks.retrieval.bm25 import Bm25
 from tasks.retrieval.dense_profile import DenseProfile
 from tasks.retrieval.exact_search import ExactSearch
@@ -135,6 +136,26 @@ def test_an_item_keeps_its_nearest_neighbours_only(make_index):
     similarity = fit_neighbours(rows, index, neighbours=1, shrinkage=0.0).toarray()
     assert (similarity > 0).sum(axis=0).tolist() == [1, 1, 1]
     assert similarity[2, 0] == 0
+
+
+def test_compiled_neighbours_are_the_same(make_index, monkeypatch):
+    """Weights of few values, so that many similarities tie; users who chose all, items that nobody did."""
+    rng = np.random.default_rng(5)
+    index = make_index([f"i{number:03}" for number in range(60)])
+    rows = [
+        (f"u{user}", f"i{item:03}", float(rng.integers(1, 4)))
+        for user in range(40)
+        for item in rng.choice(50, size=50 if user == 0 else rng.integers(1, 12), replace=False)
+    ]
+    for limit in (1, 4, 60):
+        monkeypatch.setattr(item_to_item, "COMPILED_ITEMS", 1_000)
+        expected = fit_neighbours(interactions(rows), index, neighbours=limit, shrinkage=1.5)
+        monkeypatch.setattr(item_to_item, "COMPILED_ITEMS", 1)
+        found = fit_neighbours(interactions(rows), index, neighbours=limit, shrinkage=1.5)
+        assert expected.nnz
+        assert found.indptr.tolist() == expected.indptr.tolist()
+        assert found.indices.tolist() == expected.indices.tolist()
+        assert found.data.tolist() == expected.data.tolist()
 
 
 def test_item_to_item_finds_what_the_same_users_chose(make_index, make_shard):

@@ -7,12 +7,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tasks.ranking import history_features, lambdamart, pair_runs
-from tasks.retrieval import approximate_search, dense_history
+from tasks.retrieval import approximate_search, dense_history, item_to_item
 from tests.night import Nights, SmallCatalog
 
 LOOPS = (
     "tasks.retrieval.cell_kernel.score_turns",
     "tasks.retrieval.interest_kernel.sum_up_users",
+    "tasks.retrieval.neighbour_kernel.find_nearest",
     "tasks.ranking.history_kernel.compare_runs",
     "tasks.ranking.pair_kernel.add_entries",
     "tasks.ranking.tree_kernel.add_tree_scores",
@@ -40,6 +41,7 @@ def test_compiled_night_publishes_the_same_lists(
         monkeypatch.setattr(path, watched)
     monkeypatch.setattr(history_features, "COMPILED_ITEMS", 1)
     monkeypatch.setattr(dense_history, "COMPILED_ITEMS", 1)
+    monkeypatch.setattr(item_to_item, "COMPILED_ITEMS", 1)
     monkeypatch.setattr(pair_runs, "COMPILED_PAIRS", 1)
     monkeypatch.setattr(lambdamart, "COMPILED_FROM", 1)
     monkeypatch.setattr(approximate_search, "SAMPLE_QUERIES", 20)
