@@ -44,6 +44,7 @@ def write_report(found: Sequence[Timed], options: argparse.Namespace, target: Pa
     held = "" if options.cores is None else f"; each worker is held to {options.cores:g} of a core by the kernel"
     flags = [f"--{name}" for name in ("small", "namespaces") if getattr(options, name)]
     flags += [] if options.cores is None else [f"--cores {options.cores:g}"]
+    flags += [f"--{name} {getattr(options, name)}" for name in ("users", "items", "texts")]
     places = "network namespaces, an address each" if options.namespaces else "processes on loopback"
     lines = [
         f"# The sharded stages on Dask workers: {places}",
