@@ -20,6 +20,8 @@ import hashlib
 import json
 import os
 import resource
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -202,6 +204,8 @@ def main() -> None:
     parser.add_argument("--texts", type=int)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    # As an error would: what was started is ended, namespaces and folders are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options.users = options.users or (2_000 if options.small else 60_000)
     options.items = options.items or (1_000 if options.small else 50_000)
     options.texts = options.texts or (600 if options.small else 6_000)

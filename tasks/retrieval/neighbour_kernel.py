@@ -33,10 +33,11 @@ def find_nearest(
                     met[n_met] = other
                     n_met += 1
         for other in met[:n_met]:
-            similarity = sums[other] / (norms[item] * norms[other] + damping)
+            product, divisor = sums[other], norms[item] * norms[other] + damping
             sums[other] = 0
-            if other != item and similarity > 0:
-                counts[item] = _keep(nearest[item], similarities[item], counts[item], other, similarity)
+            # A weight whose square is too small for a float has no length; a compiled division by 0 would end the night.
+            if other != item and product > 0 and divisor > 0:
+                counts[item] = _keep(nearest[item], similarities[item], counts[item], other, product / divisor)
 
 
 @compiled

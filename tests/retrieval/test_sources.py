@@ -158,6 +158,12 @@ def test_compiled_neighbours_are_the_same(make_index, monkeypatch):
         assert found.data.tolist() == expected.data.tolist()
 
 
+def test_a_weight_too_small_for_a_square_ends_no_night(make_index, monkeypatch):
+    monkeypatch.setattr(item_to_item, "COMPILED_ITEMS", 1)
+    rows = interactions([("u", "a", 1e-10), ("u", "b", 1e-30)])
+    assert not fit_neighbours(rows, make_index(["a", "b"]), neighbours=2, shrinkage=0.0).nnz
+
+
 def test_item_to_item_finds_what_the_same_users_chose(make_index, make_shard):
     index = make_index(["a", "b", "c"])
     rows = interactions([("u", "a", 1.0), ("u", "b", 1.0), ("v", "a", -1.0), ("v", "c", 1.0)])
